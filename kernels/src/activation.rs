@@ -1,0 +1,314 @@
+//! Activation functions on slices.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::dispatch::vectorize;
+use crate::simd::Vectorized;
+use crate::{Isa, Real, elementary};
+
+/// An activation function sigma, applied element by element.
+///
+/// Values are computed in f64 and rounded once to the element type, by the same operations on every machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// ln(1 + e^(beta z)) / beta, the guide of Du et al. at beta = 1; tends to ReLU as beta grows.
+    Softplus {
+        /// The sharpness, above 0.
+        beta: f64,
+    },
+    /// The hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + e^-z).
+    Sigmoid,
+    /// The error function.
+    Erf,
+    /// z Phi(z), Phi the distribution function of the standard normal.
+    Gelu,
+    /// z sigmoid(z).
+    Silu,
+    /// max(z, 0), with derivative 0 at 0.
+    Relu,
+    /// z.
+    Identity,
+}
+
+/// A function of one variable. `#[inline(always)]`, as [`Vectorized`] asks.
+trait Pointwise: Copy {
+    fn at(self, z: f64) -> f64;
+}
+
+/// `output[i] <- function(input[i])`, compiled for each instruction set.
+struct Map<'a, T, F> {
+    function: F,
+    input: &'a [T],
+    output: &'a mut [T],
+}
+
+impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (output, input) in self.output.iter_mut().zip(self.input) {
+            *output = T::from_f64(self.function.at(input.to_f64()));
+        }
+    }
+}
+
+macro_rules! pointwise {
+    ($($name:ident = $function:path;)*) => { $(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl Pointwise for $name {
+            #[inline(always)]
+            fn at(self, z: f64) -> f64 {
+                $function(z)
+            }
+        }
+    )* };
+}
+
+pointwise! {
+    Tanh = elementary::tanh;
+    TanhDerivative = elementary::tanh_derivative;
+    Sigmoid = elementary::sigmoid;
+    SigmoidDerivative = elementary::sigmoid_derivative;
+    Erf = elementary::erf;
+    ErfDerivative = elementary::erf_derivative;
+    Gelu = elementary::gelu;
+    GeluDerivative = elementary::gelu_derivative;
+    Silu = elementary::silu;
+    SiluDerivative = elementary::silu_derivative;
+    Relu = relu;
+    Step = step;
+    Identity = std::convert::identity;
+    One = one;
+}
+
+#[inline(always)]
+fn relu(z: f64) -> f64 {
+    if z <= 0.0 { 0.0 } else { z }
+}
+
+#[inline(always)]
+fn step(z: f64) -> f64 {
+    // NaN stays NaN.
+    if z <= 0.0 { 0.0 } else { 1.0 + 0.0 * z.clamp(0.0, 1.0) }
+}
+
+#[inline(always)]
+fn one(_: f64) -> f64 {
+    1.0
+}
+
+#[derive(Clone, Copy)]
+struct Softplus {
+    beta: f64,
+}
+
+impl Pointwise for Softplus {
+    #[inline(always)]
+    fn at(self, z: f64) -> f64 {
+        elementary::softplus(self.beta * z) / self.beta
+    }
+}
+
+#[derive(Clone, Copy)]
+struct SoftplusDerivative {
+    beta: f64,
+}
+
+impl Pointwise for SoftplusDerivative {
+    #[inline(always)]
+    fn at(self, z: f64) -> f64 {
+        elementary::sigmoid(self.beta * z)
+    }
+}
+
+impl Activation {
+    /// The softplus of sharpness 1.
+    pub const SOFTPLUS: Self = Self::Softplus { beta: 1.0 };
+
+    /// `output[i] <- sigma(input[i])`.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn apply<T: Real>(self, input: &[T], output: &mut [T]) {
+        self.apply_with(Isa::active(), input, output);
+    }
+
+    /// `output[i] <- sigma'(input[i])`.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn derivative<T: Real>(self, input: &[T], output: &mut [T]) {
+        self.derivative_with(Isa::active(), input, output);
+    }
+
+    /// [`Activation::apply`] with a chosen instruction set.
+    ///
+    /// # Panics
+    /// When the lengths differ or the CPU lacks the set.
+    pub fn apply_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
+        match self {
+            Self::Softplus { beta } => map(isa, Softplus { beta }, input, output),
+            Self::Tanh => map(isa, Tanh, input, output),
+            Self::Sigmoid => map(isa, Sigmoid, input, output),
+            Self::Erf => map(isa, Erf, input, output),
+            Self::Gelu => map(isa, Gelu, input, output),
+            Self::Silu => map(isa, Silu, input, output),
+            Self::Relu => map(isa, Relu, input, output),
+            Self::Identity => map(isa, Identity, input, output),
+        }
+    }
+
+    /// [`Activation::derivative`] with a chosen instruction set.
+    ///
+    /// # Panics
+    /// When the lengths differ or the CPU lacks the set.
+    pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
+        match self {
+            Self::Softplus { beta } => map(isa, SoftplusDerivative { beta }, input, output),
+            Self::Tanh => map(isa, TanhDerivative, input, output),
+            Self::Sigmoid => map(isa, SigmoidDerivative, input, output),
+            Self::Erf => map(isa, ErfDerivative, input, output),
+            Self::Gelu => map(isa, GeluDerivative, input, output),
+            Self::Silu => map(isa, SiluDerivative, input, output),
+            Self::Relu => map(isa, Step, input, output),
+            Self::Identity => map(isa, One, input, output),
+        }
+    }
+}
+
+fn map<T: Real>(isa: Isa, function: impl Pointwise, input: &[T], output: &mut [T]) {
+    assert_eq!(input.len(), output.len(), "activation: input and output differ in length");
+    vectorize(isa, Map { function, input, output });
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Softplus { beta: 1.0 } => f.write_str("softplus"),
+            Self::Softplus { beta } => write!(f, "softplus:{beta}"),
+            Self::Tanh => f.write_str("tanh"),
+            Self::Sigmoid => f.write_str("sigmoid"),
+            Self::Erf => f.write_str("erf"),
+            Self::Gelu => f.write_str("gelu"),
+            Self::Silu => f.write_str("silu"),
+            Self::Relu => f.write_str("relu"),
+            Self::Identity => f.write_str("identity"),
+        }
+    }
+}
+
+/// A name that is not that of an activation function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownActivation(String);
+
+impl fmt::Display for UnknownActivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "unknown activation \"{}\": use softplus, softplus:BETA with BETA > 0, tanh, sigmoid, erf, gelu, silu, relu \
+             or identity",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for UnknownActivation {}
+
+impl FromStr for Activation {
+    type Err = UnknownActivation;
+
+    fn from_str(name: &str) -> Result<Self, UnknownActivation> {
+        Ok(match name {
+            "softplus" => Self::SOFTPLUS,
+            "tanh" => Self::Tanh,
+            "sigmoid" => Self::Sigmoid,
+            "erf" => Self::Erf,
+            "gelu" => Self::Gelu,
+            "silu" => Self::Silu,
+            "relu" => Self::Relu,
+            "identity" => Self::Identity,
+            _ => match name.strip_prefix("softplus:").and_then(|beta| beta.parse::<f64>().ok()) {
+                Some(beta) if beta > 0.0 && beta.is_finite() => Self::Softplus { beta },
+                _ => return Err(UnknownActivation(name.to_owned())),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Activation; 9] = [
+        Activation::SOFTPLUS,
+        Activation::Softplus { beta: 4.0 },
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Erf,
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Relu,
+        Activation::Identity,
+    ];
+
+    #[test]
+    fn names_round_trip() {
+        for activation in ALL {
+            assert_eq!(activation.to_string().parse(), Ok(activation));
+        }
+        for name in ["softplus:0", "softplus:-1", "softplus:inf", "softplus:", "Tanh", ""] {
+            assert!(name.parse::<Activation>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn derivatives_match_central_differences() {
+        let z: Vec<f64> = (-60..60).map(|i| f64::from(i) / 10.0 + 0.0123).collect();
+        let h = 1e-5;
+        for activation in ALL {
+            let at = |shift: f64| {
+                let moved: Vec<f64> = z.iter().map(|z| z + shift).collect();
+                let mut value = vec![0.0; z.len()];
+                activation.apply(&moved, &mut value);
+                value
+            };
+            let (above, below) = (at(h), at(-h));
+            let mut derivative = vec![0.0; z.len()];
+            activation.derivative(&z, &mut derivative);
+            for i in 0..z.len() {
+                let difference = (above[i] - below[i]) / (2.0 * h);
+                assert!((derivative[i] - difference).abs() < 1e-9, "{activation}'({}) = {}", z[i], derivative[i]);
+            }
+        }
+    }
+
+    #[test]
+    fn same_bits_on_every_instruction_set() {
+        let edges = [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-310, -1e-310, 1e300, -745.2, 709.9];
+        let z: Vec<f64> = (0..1000).map(|i| (f64::from(i) - 500.0) * 0.0817).chain(edges).collect();
+        let narrow: Vec<f32> = z.iter().map(|&z| z as f32).collect();
+        for activation in ALL {
+            for isa in Isa::available() {
+                let mut pairs = Vec::new();
+                for set in [Isa::Portable, isa] {
+                    let (mut value, mut slope) = (vec![0.0; z.len()], vec![0.0; z.len()]);
+                    activation.apply_with(set, &z, &mut value);
+                    activation.derivative_with(set, &z, &mut slope);
+                    let (mut value32, mut slope32) = (vec![0f32; z.len()], vec![0f32; z.len()]);
+                    activation.apply_with(set, &narrow, &mut value32);
+                    activation.derivative_with(set, &narrow, &mut slope32);
+                    // Any NaN will do.
+                    let bits = |x: f64| if x.is_nan() { u64::MAX } else { x.to_bits() };
+                    let wide = [value32, slope32].into_iter().flatten().map(f64::from);
+                    pairs.push([value, slope].into_iter().flatten().chain(wide).map(bits).collect::<Vec<_>>());
+                }
+                assert_eq!(pairs[0], pairs[1], "{activation} on {isa}");
+            }
+        }
+    }
+}

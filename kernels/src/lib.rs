@@ -1,0 +1,44 @@
+//! CPU kernels that are fast and equal to the bit on every machine.
+//!
+//! * [`gemm()`] multiplies matrices, [`conv`] convolves images; both run the same five loops.
+//! * [`Activation`] applies an activation function or its derivative to a slice.
+//! * [`normal`] draws counter-based standard normals: any entry alone, in any order, by any thread.
+//! * [`reference`] holds the textbook loops that define what the fast kernels must return.
+//!
+//! # Same bits
+//!
+//! Every element of `C = alpha A B + beta C` is one chain of fused multiply-adds,
+//!
+//! ```text
+//! acc = beta * c;  for k in 0.. { acc = (alpha * a[k]).mul_add(b[k], acc) }
+//! ```
+//!
+//! so a result does not depend on the instruction set, the blocking, the thread count, the strides or the place of a
+//! row in its batch. (Which of several NaNs survives is not part of this contract; that the result is NaN is.)
+
+pub mod activation;
+mod axis;
+mod block;
+pub mod conv;
+mod dispatch;
+mod elementary;
+pub mod gemm;
+mod kernel;
+mod matrix;
+pub mod normal;
+mod pack;
+pub mod peak;
+mod real;
+pub mod reference;
+mod simd;
+mod tensor;
+mod tile;
+
+pub use activation::Activation;
+pub use block::Blocks;
+pub use conv::{ConvGeometry, GeometryError};
+pub use dispatch::{Isa, IsaError};
+pub use gemm::{Parallelism, gemm};
+pub use matrix::{LayoutError, MatMut, MatRef};
+pub use real::Real;
+pub use tensor::{TensorMut, TensorRef};

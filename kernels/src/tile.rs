@@ -1,0 +1,103 @@
+//! The output: who may write which part of C.
+//!
+//! This is the one place where aliasing across threads is argued. A call cuts C's index ranges into rectangles that do
+//! not meet, gives each to one task, and a task writes only tiles inside its rectangle. The view's constructor has shown
+//! that no two elements of C share an address, so no two tasks write the same address.
+
+use crate::Real;
+use crate::axis::Axis;
+use crate::kernel::{Kernel, MAX_SIDE, MAX_TILE};
+
+/// C as the five loops see it: element `(i, j)` is `ptr[rows.offset(i) + cols.offset(j)]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Output<T> {
+    pub(crate) ptr: *mut T,
+    pub(crate) rows: Axis,
+    pub(crate) cols: Axis,
+}
+
+// SAFETY: tasks write disjoint elements, as argued at the top of this file.
+unsafe impl<T: Send> Sync for Output<T> {}
+
+/// Neighbouring rows or columns of C: how far each lies from the first element of C.
+pub(crate) struct Side {
+    offsets: [isize; MAX_SIDE],
+    count: usize,
+    /// The common stride, where there is one.
+    stride: Option<isize>,
+}
+
+impl Side {
+    pub(crate) fn new(axis: &Axis, first: usize, count: usize) -> Self {
+        let mut offsets = [0; MAX_SIDE];
+        for (i, offset) in offsets[..count].iter_mut().enumerate() {
+            *offset = axis.offset(first + i);
+        }
+        let step = if count > 1 { offsets[1] - offsets[0] } else { 1 };
+        let even = offsets[..count].windows(2).all(|pair| pair[1] - pair[0] == step);
+        Self { offsets, count, stride: even.then_some(step) }
+    }
+}
+
+impl<T: Real> Output<T> {
+    /// Runs `kernel` on the tile `rows x cols`: in place where the tile is whole and its rows lie in memory as the kernel
+    /// writes them, otherwise through a tile on the stack.
+    ///
+    /// # Safety
+    /// The tile must lie inside C and belong to this task alone; `a` and `b` must hold panels of length `k`.
+    pub(crate) unsafe fn multiply(
+        &self,
+        kernel: &Kernel<T>,
+        (rows, cols): (&Side, &Side),
+        k: usize,
+        (a, b): (*const T, *const T),
+        beta: T,
+    ) {
+        let whole = rows.count == kernel.mr && cols.count == kernel.nr && cols.stride == Some(1);
+        // SAFETY: a whole tile with an even row stride and neighbouring columns is what the kernel writes.
+        unsafe {
+            if let (true, Some(stride @ 0..)) = (whole, rows.stride) {
+                let c = self.ptr.offset(rows.offsets[0] + cols.offsets[0]);
+                (kernel.multiply)(k, a, b, beta, c, stride as usize);
+                return;
+            }
+        }
+        let mut tile = [T::ZERO; MAX_TILE];
+        let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offsets[i] + cols.offsets[j]);
+        if beta != T::ZERO {
+            for i in 0..rows.count {
+                for j in 0..cols.count {
+                    // SAFETY: (i, j) is an element of C inside the tile.
+                    tile[i * kernel.nr + j] = unsafe { *element(i, j) };
+                }
+            }
+        }
+        // SAFETY: the stack tile has room for mr x nr elements and is initialised.
+        unsafe { (kernel.multiply)(k, a, b, beta, tile.as_mut_ptr(), kernel.nr) };
+        for i in 0..rows.count {
+            for j in 0..cols.count {
+                // SAFETY: as above, and the tile is this task's alone.
+                unsafe { *element(i, j) = tile[i * kernel.nr + j] };
+            }
+        }
+    }
+
+    /// `C <- beta C` on the part `rows x cols`; `beta` = 0 does not read C.
+    ///
+    /// # Safety
+    /// The part must lie inside C and belong to this task alone.
+    pub(crate) unsafe fn scale(&self, rows: std::ops::Range<usize>, cols: std::ops::Range<usize>, beta: T) {
+        for i in rows {
+            let row = self.rows.offset(i);
+            self.cols.for_each_run(cols.start, cols.len(), |_, offset, run| {
+                for j in 0..run as isize {
+                    // SAFETY: an element of C inside the part.
+                    unsafe {
+                        let c = self.ptr.offset(row + offset + j * self.cols.inner_stride());
+                        *c = if beta == T::ZERO { T::ZERO } else { beta * *c };
+                    }
+                }
+            });
+        }
+    }
+}
