@@ -1,0 +1,178 @@
+//! The rows that every measuring command writes and that figures and reports are made from: one JSON object a line.
+//!
+//! A row explains itself: what was configured, how it was seeded, what was found, and where it came from.
+
+use serde::{Deserialize, Serialize};
+
+use crate::provenance::Provenance;
+
+/// One line of a results file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "schema")]
+pub enum Row {
+    /// The required width of one cell.
+    #[serde(rename = "fathom.width/1")]
+    Width(WidthRow),
+    /// The smallest eigenvalue of K^(H), at infinite width.
+    #[serde(rename = "fathom.lambda/1")]
+    Lambda(LambdaRow),
+    /// The loss of one training run, step by step.
+    #[serde(rename = "fathom.curve/1")]
+    Curve(CurveRow),
+    /// The verdict of `check`.
+    #[serde(rename = "fathom.checked/1")]
+    Checked(CheckedRow),
+}
+
+/// What is common to all rows that measure a network: architecture, activation, data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// `fc`, `resnet` or `conv-resnet`.
+    pub arch: String,
+    /// `softplus`, `softplus:4`, `tanh`, ...
+    pub activation: String,
+    /// H, the number of hidden layers.
+    pub depth: usize,
+    /// The residual scale, 0 < c_res < 1; absent where no layer has a skip.
+    pub c_res: Option<f64>,
+    /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`.
+    pub data: String,
+    /// SHA-256 of the normalised inputs and the labels, in hexadecimal.
+    pub data_hash: String,
+    /// n.
+    pub samples: usize,
+    /// Numbers in one input.
+    pub input_size: usize,
+}
+
+/// How a required width was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Both sides of it were run.
+    Measured,
+    /// Beyond the widest run; from the m^(-1/2) law, which held on the widths that were run.
+    Extrapolated,
+    /// Beyond the widest run; only a lower bound is known.
+    Censored,
+}
+
+/// The required width m* of one cell: the smallest width at which at least a fraction `1 - delta` of the random starts
+/// meets the criterion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WidthRow {
+    /// What was measured.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// `init-closeness`, `init-positivity`, `drift`, `rate` or `fit`.
+    pub criterion: String,
+    /// m*; absent when censored.
+    pub width: Option<f64>,
+    /// Lower end of the 95 % interval of m* (for a censored cell: the widest width that was run).
+    pub low: f64,
+    /// Upper end of the interval; absent when there is none.
+    pub high: Option<f64>,
+    /// Measured, extrapolated or censored.
+    pub status: Status,
+    /// Allowed fraction of failing starts.
+    pub delta: f64,
+    /// Random starts at each width.
+    pub starts: usize,
+    /// Widest width that the search may run.
+    pub max_width: usize,
+    /// lambda_min(K^(H)).
+    pub lambda0: f64,
+    /// lambda_max(K^(H)).
+    pub lambda_max: f64,
+    /// Every width that was run, narrowest first.
+    pub tried: Vec<Tried>,
+    /// Trained parameters of the network at width `width` (or `low`, when censored), divided by the samples.
+    pub parameters_per_sample: f64,
+    /// The seed of the whole command.
+    pub seed: u64,
+    /// The seed of this cell, a function of its configuration alone.
+    pub cell_seed: u64,
+    /// SHA-256 of the cell's configuration, in hexadecimal: what a resumed run recognises it by.
+    pub cell: String,
+    /// What a reader should know about this row, such as why it is censored.
+    pub note: Option<String>,
+    /// Wall time spent on it.
+    pub seconds: f64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
+
+/// The starts at one width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// m.
+    pub width: usize,
+    /// Starts that met the criterion.
+    pub passes: usize,
+    /// Starts that were run.
+    pub starts: usize,
+    /// Median over the starts of (what the criterion bounds) / (its bound): the criterion is "at most 1".
+    /// For `drift`, four times the median of sup ||G(k) - G(0)|| / lambda0.
+    pub median_ratio: f64,
+    /// Smallest and largest over the starts.
+    pub ratio_range: [f64; 2],
+}
+
+/// The infinitely wide network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LambdaRow {
+    /// What was computed.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// lambda_min(K^(H)).
+    pub lambda0: f64,
+    /// lambda_max(K^(H)).
+    pub lambda_max: f64,
+    /// chi_1 = c_sigma E[sigma'(z)^2]: lambda0 of a fully connected network shrinks by this per layer when below 1.
+    pub chi1: f64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
+
+/// One training run by full-batch gradient descent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveRow {
+    /// What was trained.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// m.
+    pub width: usize,
+    /// The step size.
+    pub eta: f64,
+    /// lambda_min(K^(H)).
+    pub lambda0: f64,
+    /// Steps at which the loss is given, ascending from 0.
+    pub steps: Vec<usize>,
+    /// L(k) at these steps.
+    pub loss: Vec<f64>,
+    /// sup over all steps of ||G(k) - G(0)||_2 / lambda0.
+    pub drift: f64,
+    /// The seed of the start.
+    pub seed: u64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
+
+/// What `check` found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckedRow {
+    /// Cases that were checked.
+    pub cases: usize,
+    /// Cases that failed.
+    pub failures: usize,
+    /// Worst error as a fraction of the bound c k eps sum |a||b|.
+    pub worst_error_ratio: f64,
+    /// Instruction sets that were checked.
+    pub isas: Vec<String>,
+    /// Instruction sets that are compiled in but that this CPU lacks.
+    pub skipped: Vec<String>,
+    /// Wall time.
+    pub seconds: f64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
