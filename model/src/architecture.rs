@@ -1,0 +1,239 @@
+//! The settings of the one recurrence.
+
+use std::fmt;
+use std::str::FromStr;
+
+use fathom_kernels::{Activation, ConvGeometry};
+use thiserror::Error;
+
+use crate::Moments;
+
+/// The three architectures of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Fully connected: no skips (section 5).
+    FullyConnected,
+    /// A skip at every layer but the first (section 6).
+    ResNet,
+    /// The same over patches of pixels (section 7).
+    ConvResNet,
+}
+
+impl Kind {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::FullyConnected, Self::ResNet, Self::ConvResNet];
+
+    /// `fc`, `resnet` or `conv-resnet`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FullyConnected => "fc",
+            Self::ResNet => "resnet",
+            Self::ConvResNet => "conv-resnet",
+        }
+    }
+
+    /// Whether it has skips.
+    pub fn is_residual(self) -> bool {
+        self != Self::FullyConnected
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Settings that describe no network.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ArchitectureError {
+    /// An unknown name.
+    #[error("unknown architecture \"{0}\": use fc, resnet or conv-resnet")]
+    Unknown(String),
+    /// No hidden layer.
+    #[error("the depth must be at least 1")]
+    NoLayers,
+    /// c_res outside (0, 1).
+    #[error("c_res must lie between 0 and 1, not at {0}")]
+    ResidualScale(f64),
+    /// A patch with no central pixel.
+    #[error("patches must have odd sides, not {0}x{1}: each is centred on a pixel")]
+    EvenPatch(usize, usize),
+    /// An image that the inputs do not fill.
+    #[error(
+        "inputs have {found} numbers, but images of {channels} x {height} x {width} have {needed}: give their shape"
+    )]
+    ImageSize {
+        /// Numbers in an input.
+        found: usize,
+        /// Numbers in an image.
+        needed: usize,
+        /// Channels.
+        channels: usize,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
+    /// sigma(z) with E[sigma(z)^2] = 0 or infinite.
+    #[error("c_sigma is not a positive number for {0}: the activation cannot be normalised")]
+    Activation(Activation),
+}
+
+impl FromStr for Kind {
+    type Err = ArchitectureError;
+
+    fn from_str(name: &str) -> Result<Self, ArchitectureError> {
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| ArchitectureError::Unknown(name.to_owned()))
+    }
+}
+
+/// What the recurrence does at one layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layer {
+    /// Whether x^(h-1) is added.
+    pub skip: bool,
+    /// s_h sqrt(m): sqrt(c_sigma) without a skip, c_res / H with one.
+    pub scale: f64,
+    /// d_{h-1} for h = 1; later layers have as many as the network is wide.
+    pub input_channels: Option<usize>,
+}
+
+/// An image's shape and the patch around each of its pixels: phi_h. Networks that do not convolve see one pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patches {
+    /// d_0, the channels of an input.
+    pub channels: usize,
+    /// Rows and columns of an image; p is their product.
+    pub image: [usize; 2],
+    /// Rows and columns of a patch; q is their product. Odd.
+    pub patch: [usize; 2],
+}
+
+impl Patches {
+    /// A vector of `size` numbers: one pixel.
+    pub fn vector(size: usize) -> Self {
+        Self { channels: size, image: [1, 1], patch: [1, 1] }
+    }
+
+    /// p.
+    pub fn pixels(&self) -> usize {
+        self.image[0] * self.image[1]
+    }
+
+    /// q.
+    pub fn taps(&self) -> usize {
+        self.patch[0] * self.patch[1]
+    }
+
+    /// Numbers in an input, d_0 p.
+    pub fn input_size(&self) -> usize {
+        self.channels * self.pixels()
+    }
+
+    /// Stride 1 and zeros around the image.
+    pub fn geometry(&self) -> ConvGeometry {
+        ConvGeometry::same(self.patch)
+    }
+
+    /// The pixels under the patch around `pixel`, tap by tap; `None` outside the image.
+    pub fn around(&self, pixel: usize) -> impl Iterator<Item = Option<usize>> {
+        let Self { image: [height, width], patch: [rows, cols], .. } = *self;
+        let (y, x) = (pixel / width, pixel % width);
+        (0..rows * cols).map(move |tap| {
+            let y = (y + tap / cols).checked_sub(rows / 2).filter(|&y| y < height)?;
+            let x = (x + tap % cols).checked_sub(cols / 2).filter(|&x| x < width)?;
+            Some(y * width + x)
+        })
+    }
+}
+
+/// A network but for its width and weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Architecture {
+    kind: Kind,
+    depth: usize,
+    c_res: f64,
+    activation: Activation,
+    moments: Moments,
+    patches: Patches,
+}
+
+impl Architecture {
+    /// A network of `depth` hidden layers on inputs of the given shape. `c_res` is not used by [`Kind::FullyConnected`];
+    /// the two kinds that do not convolve see each input as one vector.
+    ///
+    /// # Errors
+    /// When the settings describe no network; the error says which.
+    pub fn new(
+        kind: Kind,
+        depth: usize,
+        c_res: f64,
+        activation: Activation,
+        input: Patches,
+    ) -> Result<Self, ArchitectureError> {
+        if depth == 0 {
+            return Err(ArchitectureError::NoLayers);
+        }
+        if kind.is_residual() && !(c_res > 0.0 && c_res < 1.0) {
+            return Err(ArchitectureError::ResidualScale(c_res));
+        }
+        let patches = if kind == Kind::ConvResNet { input } else { Patches::vector(input.input_size()) };
+        let [rows, cols] = patches.patch;
+        if rows % 2 == 0 || cols % 2 == 0 {
+            return Err(ArchitectureError::EvenPatch(rows, cols));
+        }
+        let moments = Moments::of(activation);
+        if !(moments.c_sigma > 0.0 && moments.c_sigma.is_finite()) {
+            return Err(ArchitectureError::Activation(activation));
+        }
+        Ok(Self { kind, depth, c_res, activation, moments, patches })
+    }
+
+    /// Which of the three.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// H, the number of hidden layers.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The residual scale; `None` where no layer has a skip.
+    pub fn c_res(&self) -> Option<f64> {
+        self.kind.is_residual().then_some(self.c_res)
+    }
+
+    /// sigma.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// c_sigma and its kin.
+    pub fn moments(&self) -> Moments {
+        self.moments
+    }
+
+    /// phi_h.
+    pub fn patches(&self) -> Patches {
+        self.patches
+    }
+
+    /// Layer h, 1 <= h <= H.
+    pub fn layer(&self, h: usize) -> Layer {
+        assert!((1..=self.depth).contains(&h), "layer {h} of {}", self.depth);
+        let skip = self.kind.is_residual() && h > 1;
+        let scale = if skip { self.c_res / self.depth as f64 } else { self.moments.c_sigma.sqrt() };
+        Layer { skip, scale, input_channels: (h == 1).then_some(self.patches.channels) }
+    }
+
+    /// Trained parameters at width `m`: every W^(h) and a.
+    pub fn parameters(&self, width: f64) -> f64 {
+        let q = self.patches.taps() as f64;
+        let first = width * q * self.patches.channels as f64;
+        let later = (self.depth - 1) as f64 * width * width * q;
+        first + later + width * self.patches.pixels() as f64
+    }
+}

@@ -1,0 +1,101 @@
+//! The conditions of the theorems on a user's data, and the terms of their widths.
+
+use crate::architecture::Kind;
+use crate::{Architecture, Gram};
+
+use crate::population::Population;
+
+/// Below this fraction of lambda_max an eigenvalue computed in f64 is rounding noise.
+pub const NOISE: f64 = 1e-14;
+
+/// The three conditions, measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conditions {
+    /// lambda_min(K^(H)), lambda_0 of the theorems.
+    pub lambda0: f64,
+    /// lambda_max(K^(H)).
+    pub lambda_max: f64,
+    /// Whether lambda_0 is above rounding noise, so that its digits mean something.
+    pub resolved: bool,
+    /// For each layer h = 1..=H, the smallest eigenvalue of any 2 x 2 sub-matrix of the covariance that enters it: the
+    /// pairs of samples, at each pixel.
+    pub pairs: Vec<f64>,
+    /// The smallest of those that the theorem needs: all layers, or the first of a residual network.
+    pub smallest_pair: f64,
+}
+
+impl Conditions {
+    /// Measures them.
+    pub fn of(architecture: &Architecture, population: &Population) -> Self {
+        let eigenvalues = population.kernel.eigenvalues();
+        let (lambda0, lambda_max) = (eigenvalues[0], eigenvalues[eigenvalues.len() - 1]);
+        let pixels = architecture.patches().pixels();
+        let pairs: Vec<f64> = population.covariances.iter().map(|s| smallest_pair(s, pixels)).collect();
+        let needed = if architecture.kind().is_residual() { &pairs[..1] } else { &pairs[..] };
+        let smallest_pair = needed.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { lambda0, lambda_max, resolved: lambda0 > NOISE * lambda_max, pairs, smallest_pair }
+    }
+
+    /// Whether K^(H) is positive definite, beyond rounding.
+    pub fn last_gram_is_positive(&self) -> bool {
+        self.lambda0 > 0.0 && self.resolved
+    }
+}
+
+/// The smallest eigenvalue of `[S_ii, S_ij; S_ij, S_jj]` over pairs of samples at the same pixel; of the 1 x 1 matrix
+/// when there is one sample.
+fn smallest_pair(s: &Gram, pixels: usize) -> f64 {
+    let samples = s.n() / pixels;
+    let mut smallest = if samples == 1 { s.get(0, 0) } else { f64::INFINITY };
+    for l in 0..pixels {
+        for i in 0..samples {
+            for j in 0..i {
+                let (a, b) = (i * pixels + l, j * pixels + l);
+                let (x, y, z) = (s.get(a, a), s.get(b, b), s.get(a, b));
+                // lambda_min = det / lambda_max keeps its digits where the difference of the textbook form would not.
+                let most = 0.5 * (x + y + ((x - y).powi(2) + 4.0 * z * z).sqrt());
+                smallest = smallest.min(if most > 0.0 { (x * y - z * z) / most } else { 0.0 });
+            }
+        }
+    }
+    smallest
+}
+
+/// One term of a theorem's width, constants left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WidthTerm {
+    /// The term, as the theorem prints it.
+    pub formula: &'static str,
+    /// Its value.
+    pub value: f64,
+}
+
+/// The terms whose maximum the theorem's width is proportional to (Theorem 5.1, 6.1 or 7.1), for `n` samples and failure
+/// probability `delta`. What the theorem multiplies them by is in [`width_factor`].
+pub fn width_terms(architecture: &Architecture, n: usize, lambda0: f64, delta: f64) -> Vec<WidthTerm> {
+    let (n, depth) = (n as f64, architecture.depth() as f64);
+    let term = |formula, value| WidthTerm { formula, value };
+    let mut terms = match architecture.kind() {
+        Kind::FullyConnected => vec![term("n^4/lambda0^4", (n / lambda0).powi(4))],
+        Kind::ResNet => vec![
+            term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
+            term("n^2/(lambda0^2 H^2)", (n / lambda0).powi(2) / depth.powi(2)),
+        ],
+        Kind::ConvResNet => vec![
+            term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
+            term("n^4/(lambda0^4 H^2)", (n / lambda0).powi(4) / depth.powi(2)),
+        ],
+    };
+    terms.push(term("n/delta", n / delta));
+    terms.push(term("n^2 log(Hn/delta)/lambda0^2", (n / lambda0).powi(2) * (depth * n / delta).ln()));
+    terms
+}
+
+/// What the theorem multiplies the terms by, up to a constant that it does not give.
+pub fn width_factor(kind: Kind) -> &'static str {
+    match kind {
+        Kind::FullyConnected => "2^O(H)",
+        Kind::ResNet => "1",
+        Kind::ConvResNet => "poly(p)",
+    }
+}

@@ -1,0 +1,197 @@
+//! Expectations of an activation under one or two normal variables.
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+use fathom_kernels::Activation;
+
+use crate::quadrature::GaussHermite;
+
+/// E[sigma(u)], E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] for centred normal u and v.
+///
+/// Closed forms for ReLU (arc-cosine; Cho and Saul, 2009), erf (arc-sine; Williams, 1997) and the identity; otherwise
+/// Gauss-Hermite quadrature, with as many nodes as it takes until doubling them changes nothing.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    activation: Activation,
+    rule: Option<Rule>,
+}
+
+/// A quadrature rule and the proof that it suffices.
+#[derive(Clone, Debug)]
+struct Rule {
+    rule: GaussHermite,
+    nodes: usize,
+    change: f64,
+}
+
+/// Fewest and most nodes.
+const NODES: [usize; 4] = [48, 96, 192, 384];
+/// What doubling the nodes may change E[sigma^2] and E[sigma'^2] by, relatively.
+const TOLERANCE: f64 = 1e-13;
+
+impl Expectation {
+    /// By closed form where there is one, otherwise by quadrature.
+    pub fn new(activation: Activation) -> Self {
+        match activation {
+            Activation::Relu | Activation::Erf | Activation::Identity => Self { activation, rule: None },
+            _ => Self::by_quadrature(activation),
+        }
+    }
+
+    /// By quadrature, whatever the activation.
+    pub fn by_quadrature(activation: Activation) -> Self {
+        let second_moments = |rule: &GaussHermite| {
+            let z = &rule.nodes;
+            let (mut value, mut slope) = (vec![0.0; z.len()], vec![0.0; z.len()]);
+            activation.apply(z, &mut value);
+            activation.derivative(z, &mut slope);
+            let mean = |x: &[f64]| x.iter().zip(&rule.weights).map(|(x, w)| w * x * x).sum::<f64>();
+            [mean(&value), mean(&slope)]
+        };
+        let mut rule = GaussHermite::new(NODES[0]);
+        let mut nodes = NODES[0];
+        let mut change = f64::INFINITY;
+        for more in NODES[1..].iter().copied() {
+            let finer = GaussHermite::new(more);
+            let (coarse, fine) = (second_moments(&rule), second_moments(&finer));
+            change = coarse.iter().zip(fine).map(|(c, f)| (c / f - 1.0).abs()).fold(0.0, f64::max);
+            if change <= TOLERANCE {
+                break;
+            }
+            (rule, nodes) = (finer, more);
+        }
+        Self { activation, rule: Some(Rule { rule, nodes, change }) }
+    }
+
+    /// Quadrature nodes, and the relative change of the second moments when they are doubled (or, at the most nodes there
+    /// are, when they are halved); `None` for a closed form.
+    pub fn convergence(&self) -> Option<(usize, f64)> {
+        self.rule.as_ref().map(|rule| (rule.nodes, rule.change))
+    }
+
+    /// E[sigma(u)] for u of variance `var`.
+    pub fn mean(&self, var: f64) -> f64 {
+        match &self.rule {
+            Some(Rule { rule, .. }) => {
+                let u: Vec<f64> = rule.nodes.iter().map(|z| var.sqrt() * z).collect();
+                let mut value = vec![0.0; u.len()];
+                self.activation.apply(&u, &mut value);
+                value.iter().zip(&rule.weights).map(|(s, w)| s * w).sum()
+            }
+            None => match self.activation {
+                Activation::Relu => (var / (2.0 * PI)).sqrt(),
+                _ => 0.0,
+            },
+        }
+    }
+
+    /// E[sigma(u) sigma(v)] for Var u = `uu`, Cov(u, v) = `uv`, Var v = `vv`.
+    pub fn product(&self, uu: f64, uv: f64, vv: f64) -> f64 {
+        match &self.rule {
+            Some(Rule { rule, .. }) => quadrature(rule, [uu, uv, vv], |z, s| self.activation.apply(z, s)),
+            None => match self.activation {
+                Activation::Relu => {
+                    let (size, angle) = angle(uu, uv, vv);
+                    size / (2.0 * PI) * (angle.sin() + (PI - angle) * angle.cos())
+                }
+                Activation::Erf => {
+                    let sine = 2.0 * uv / ((1.0 + 2.0 * uu) * (1.0 + 2.0 * vv)).sqrt();
+                    2.0 / PI * sine.clamp(-1.0, 1.0).asin()
+                }
+                _ => uv,
+            },
+        }
+    }
+
+    /// E[sigma'(u) sigma'(v)] for the same u and v.
+    pub fn slope_product(&self, uu: f64, uv: f64, vv: f64) -> f64 {
+        match &self.rule {
+            Some(Rule { rule, .. }) => quadrature(rule, [uu, uv, vv], |z, s| self.activation.derivative(z, s)),
+            None => match self.activation {
+                Activation::Relu => (PI - angle(uu, uv, vv).1) / (2.0 * PI),
+                Activation::Erf => 4.0 / (PI * ((1.0 + 2.0 * uu) * (1.0 + 2.0 * vv) - 4.0 * uv * uv).sqrt()),
+                _ => 1.0,
+            },
+        }
+    }
+}
+
+/// sqrt(uu vv), and the angle between u and v. From both sine and cosine, since acos alone loses half the digits near 0.
+fn angle(uu: f64, uv: f64, vv: f64) -> (f64, f64) {
+    let size = (uu * vv).sqrt();
+    let sine = ((size - uv) * (size + uv)).max(0.0).sqrt();
+    (size, sine.atan2(uv))
+}
+
+/// E[g(u) g(v)] on the product grid of two independent normals, the sum and the difference of u and v once scaled: with
+/// one root for each, nothing is lost where u and v are nearly parallel.
+fn quadrature(rule: &GaussHermite, [uu, uv, vv]: [f64; 3], g: impl Fn(&[f64], &mut [f64])) -> f64 {
+    let (su, sv) = (uu.sqrt(), vv.sqrt());
+    let correlation = if su * sv > 0.0 { (uv / (su * sv)).clamp(-1.0, 1.0) } else { 0.0 };
+    let (along, across) = ((1.0 + correlation).sqrt() * FRAC_1_SQRT_2, (1.0 - correlation).sqrt() * FRAC_1_SQRT_2);
+    let n = rule.nodes.len();
+    let (mut u, mut v) = (Vec::with_capacity(n * n), Vec::with_capacity(n * n));
+    for x in &rule.nodes {
+        for y in &rule.nodes {
+            u.push(su * (along * x + across * y));
+            v.push(sv * (along * x - across * y));
+        }
+    }
+    let (mut gu, mut gv) = (vec![0.0; n * n], vec![0.0; n * n]);
+    g(&u, &mut gu);
+    g(&v, &mut gv);
+    let mut sum = 0.0;
+    for (i, wx) in rule.weights.iter().enumerate() {
+        let row = i * n..(i + 1) * n;
+        let terms = gu[row.clone()].iter().zip(&gv[row]).zip(&rule.weights);
+        sum += wx * terms.map(|((a, b), wy)| wy * (a * b)).sum::<f64>();
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COVARIANCES: [[f64; 3]; 6] =
+        [[1.0, 0.0, 1.0], [1.0, 0.5, 1.0], [1.0, 1.0, 1.0], [0.7, -0.4, 1.3], [2.0, 1.4, 1.0], [1.0, -0.999, 1.0]];
+
+    #[test]
+    fn quadrature_agrees_with_the_arcsine_law() {
+        let (closed, numeric) = (Expectation::new(Activation::Erf), Expectation::by_quadrature(Activation::Erf));
+        let (nodes, change) = numeric.convergence().unwrap();
+        assert!(nodes >= 48 && change <= TOLERANCE, "{nodes} nodes: {change:e}");
+        for [uu, uv, vv] in COVARIANCES {
+            let products = (closed.product(uu, uv, vv), numeric.product(uu, uv, vv));
+            assert!((products.0 - products.1).abs() < 1e-12, "{uu} {uv} {vv}: {products:?}");
+            let slopes = (closed.slope_product(uu, uv, vv), numeric.slope_product(uu, uv, vv));
+            assert!((slopes.0 / slopes.1 - 1.0).abs() < 1e-10, "{uu} {uv} {vv}: {slopes:?}");
+        }
+    }
+
+    #[test]
+    fn quadrature_comes_near_the_arccosine_law() {
+        // A kink: the error falls only as one over the nodes.
+        let (closed, numeric) = (Expectation::new(Activation::Relu), Expectation::by_quadrature(Activation::Relu));
+        for [uu, uv, vv] in COVARIANCES {
+            assert!((closed.product(uu, uv, vv) - numeric.product(uu, uv, vv)).abs() < 5e-3);
+        }
+        assert!((closed.mean(2.0) - numeric.mean(2.0)).abs() < 5e-3);
+    }
+
+    #[test]
+    fn a_coarser_rule_gives_the_same_expectations() {
+        for activation in ["softplus", "softplus:4", "tanh", "sigmoid", "gelu", "silu"] {
+            let activation: Activation = activation.parse().unwrap();
+            let used = Expectation::new(activation);
+            let finer =
+                Expectation { activation, rule: Some(Rule { rule: GaussHermite::new(450), nodes: 450, change: 0.0 }) };
+            for [uu, uv, vv] in COVARIANCES {
+                let (a, b) = (used.product(uu, uv, vv), finer.product(uu, uv, vv));
+                assert!((a - b).abs() < 1e-11, "{activation} {uu} {uv} {vv}: {a} {b}");
+                let (a, b) = (used.slope_product(uu, uv, vv), finer.slope_product(uu, uv, vv));
+                assert!((a - b).abs() < 1e-10, "{activation}' {uu} {uv} {vv}: {a} {b}");
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The recurrence with real matrices: forward, and the gradients of every layer.
+
+use fathom_kernels::{Parallelism, Real, TensorMut, TensorRef, conv, normal};
+
+use crate::{Architecture, Dataset};
+
+/// A network of one width, with its weights.
+#[derive(Clone, Debug)]
+pub struct Network<T> {
+    architecture: Architecture,
+    width: usize,
+    /// W^(h), `[m, d_{h-1}, patch rows, patch columns]`, for h = 1..=H.
+    weights: Vec<Vec<T>>,
+    /// a, `[m, p]`.
+    output: Vec<T>,
+    parallelism: Parallelism,
+}
+
+/// Inputs as the network reads them: `[d_0, n, p]`, channels outermost, so that a layer is one product.
+#[derive(Clone, Debug)]
+pub struct Inputs<T> {
+    features: Vec<T>,
+    samples: usize,
+}
+
+/// What a forward pass leaves behind.
+#[derive(Clone, Debug)]
+pub struct Forward<T> {
+    /// x^(h), `[d_h, n, p]`, for h = 0..=H.
+    pub features: Vec<Vec<T>>,
+    /// sigma'(W^(h) phi(x^(h-1))), `[m, n, p]`, for h = 1..=H.
+    pub slopes: Vec<Vec<T>>,
+    /// f, for each sample.
+    pub outputs: Vec<T>,
+}
+
+/// Derivatives of each sample's own output.
+#[derive(Clone, Debug)]
+pub struct Backward<T> {
+    /// d f_i / d (W^(h) phi(x_i^(h-1))), `[m, n, p]`, for h = 1..=H.
+    pub deltas: Vec<Vec<T>>,
+}
+
+impl<T: Real> Inputs<T> {
+    /// The samples of `data`, for networks of `architecture`.
+    ///
+    /// # Panics
+    /// When the samples are not of the architecture's size.
+    pub fn new(architecture: &Architecture, data: &Dataset) -> Self {
+        let patches = architecture.patches();
+        assert_eq!(data.input_size(), patches.input_size(), "the samples are not of the architecture's input size");
+        let (p, samples) = (patches.pixels(), data.samples());
+        let mut features = Vec::with_capacity(data.inputs().len());
+        for c in 0..patches.channels {
+            for i in 0..samples {
+                features.extend(data.input(i)[c * p..(c + 1) * p].iter().map(|&x| T::from_f64(x)));
+            }
+        }
+        Self { features, samples }
+    }
+
+    /// n.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+}
+
+impl<T: Real> Network<T> {
+    /// A random start: every weight and every entry of a is N(0, 1), drawn from `seed`. Entry `[o, c, ky, kx]` of W^(h) is
+    /// the normal of stream h at its index, and a is stream H + 1.
+    ///
+    /// # Panics
+    /// When `width` is 0.
+    pub fn random(architecture: Architecture, width: usize, seed: u64, parallelism: Parallelism) -> Self {
+        assert!(width > 0, "a network must be at least 1 wide");
+        let patches = architecture.patches();
+        let draw = |stream: usize, len: usize| {
+            let mut entries = vec![T::ZERO; len];
+            normal::fill(seed, stream as u64, 0, &mut entries);
+            entries
+        };
+        let channels = |h: usize| architecture.layer(h).input_channels.unwrap_or(width);
+        let depth = architecture.depth();
+        let weights = (1..=depth).map(|h| draw(h, width * channels(h) * patches.taps())).collect();
+        let output = draw(depth + 1, width * patches.pixels());
+        Self { architecture, width, weights, output, parallelism }
+    }
+
+    /// Its settings.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// m.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// W^(h), `[m, d_{h-1}, patch rows, patch columns]`, 1 <= h <= H.
+    pub fn weights(&self, h: usize) -> &[T] {
+        &self.weights[h - 1]
+    }
+
+    /// W^(h), to write.
+    pub fn weights_mut(&mut self, h: usize) -> &mut [T] {
+        &mut self.weights[h - 1]
+    }
+
+    /// a, `[m, p]`.
+    pub fn output(&self) -> &[T] {
+        &self.output
+    }
+
+    /// a, to write.
+    pub fn output_mut(&mut self) -> &mut [T] {
+        &mut self.output
+    }
+
+    /// s_h = scale / sqrt(m).
+    fn scale(&self, h: usize) -> T {
+        T::from_f64(self.architecture.layer(h).scale / (self.width as f64).sqrt())
+    }
+
+    fn channels(&self, h: usize) -> usize {
+        self.architecture.layer(h).input_channels.unwrap_or(self.width)
+    }
+
+    /// The shape `[m, d_{h-1}, patch rows, patch columns]` of W^(h).
+    fn filter_shape(&self, h: usize) -> [usize; 4] {
+        let [rows, cols] = self.architecture.patches().patch;
+        [self.width, self.channels(h), rows, cols]
+    }
+
+    fn filters(&self, h: usize) -> TensorRef<'_, T> {
+        TensorRef::dense(self.weights(h), self.filter_shape(h)).expect("W^(h) has its shape's size")
+    }
+
+    /// Shape and strides of features `[channels, n, p]`, seen as images `[n, channels, rows, columns]`.
+    fn image_layout(&self, channels: usize, samples: usize) -> ([usize; 4], [usize; 4]) {
+        let [rows, cols] = self.architecture.patches().image;
+        ([samples, channels, rows, cols], [rows * cols, samples * rows * cols, cols, 1])
+    }
+
+    fn images<'a>(&self, features: &'a [T], channels: usize, samples: usize) -> TensorRef<'a, T> {
+        let (shape, strides) = self.image_layout(channels, samples);
+        TensorRef::strided(features, shape, strides).expect("features have their shape's size")
+    }
+
+    fn images_mut<'a>(&self, features: &'a mut [T], channels: usize, samples: usize) -> TensorMut<'a, T> {
+        let (shape, strides) = self.image_layout(channels, samples);
+        TensorMut::strided(features, shape, strides).expect("features have their shape's size")
+    }
+
+    /// Runs the recurrence.
+    pub fn forward(&self, inputs: &Inputs<T>) -> Forward<T> {
+        let (n, p) = (inputs.samples, self.architecture.patches().pixels());
+        let geometry = self.architecture.patches().geometry();
+        let mut features = vec![inputs.features.clone()];
+        let mut slopes = Vec::with_capacity(self.architecture.depth());
+        for h in 1..=self.architecture.depth() {
+            let below = &features[h - 1];
+            let mut pre = vec![T::ZERO; self.width * n * p];
+            let x = self.images(below, self.channels(h), n);
+            let y = self.images_mut(&mut pre, self.width, n);
+            conv::forward(&geometry, T::ONE, self.filters(h), x, T::ZERO, y, self.parallelism);
+
+            let (mut value, mut slope) = (vec![T::ZERO; pre.len()], vec![T::ZERO; pre.len()]);
+            self.architecture.activation().apply(&pre, &mut value);
+            self.architecture.activation().derivative(&pre, &mut slope);
+            let s = self.scale(h);
+            if self.architecture.layer(h).skip {
+                value.iter_mut().zip(below).for_each(|(v, &x)| *v = s.mul_add(*v, x));
+            } else {
+                value.iter_mut().for_each(|v| *v = s * *v);
+            }
+            features.push(value);
+            slopes.push(slope);
+        }
+        let outputs = self.readout(&features[self.architecture.depth()], n);
+        Forward { features, slopes, outputs }
+    }
+
+    /// f_i = <a, x_i>: one chain of multiply-adds over (channel, pixel).
+    fn readout(&self, features: &[T], samples: usize) -> Vec<T> {
+        let p = self.architecture.patches().pixels();
+        let mut outputs = vec![T::ZERO; samples];
+        for (row, a) in features.chunks_exact(samples * p).zip(self.output.chunks_exact(p)) {
+            for (f, x) in outputs.iter_mut().zip(row.chunks_exact(p)) {
+                *f = x.iter().zip(a).fold(*f, |f, (&x, &a)| a.mul_add(x, f));
+            }
+        }
+        outputs
+    }
+
+    /// Differentiates each sample's output through the recurrence.
+    pub fn backward(&self, forward: &Forward<T>) -> Backward<T> {
+        let (n, p) = (forward.outputs.len(), self.architecture.patches().pixels());
+        let (depth, geometry) = (self.architecture.depth(), self.architecture.patches().geometry());
+        // d f / d x^(H) is a, the same for every sample.
+        let mut upstream: Vec<T> =
+            self.output.chunks_exact(p).flat_map(|a| std::iter::repeat_n(a, n).flatten().copied()).collect();
+        let mut deltas = vec![Vec::new(); depth];
+        for h in (1..=depth).rev() {
+            let s = self.scale(h);
+            let delta: Vec<T> = forward.slopes[h - 1].iter().zip(&upstream).map(|(&d, &u)| s * d * u).collect();
+            if h > 1 {
+                let skip = if self.architecture.layer(h).skip { T::ONE } else { T::ZERO };
+                let (dy, dx) = (self.images(&delta, self.width, n), self.images_mut(&mut upstream, self.width, n));
+                conv::backward_input(&geometry, T::ONE, self.filters(h), dy, skip, dx, self.parallelism);
+            }
+            deltas[h - 1] = delta;
+        }
+        Backward { deltas }
+    }
+
+    /// W^(1) to W^(H) and a, taken out to be updated while the rest of the network is read.
+    pub(crate) fn parameters_mut(&mut self) -> (&mut [Vec<T>], &mut Vec<T>) {
+        (&mut self.weights, &mut self.output)
+    }
+
+    /// `target <- beta target + alpha sum_i r_i d f_i / d W^(h)`: with r = f - y and `alpha` 1, the gradient of the loss.
+    ///
+    /// # Panics
+    /// When `target` is not of the size of W^(h), or there are not as many residuals as samples.
+    pub fn weight_gradient(
+        &self,
+        h: usize,
+        alpha: T,
+        residuals: &[T],
+        (forward, backward): (&Forward<T>, &Backward<T>),
+        beta: T,
+        target: &mut [T],
+    ) {
+        let (n, p) = (forward.outputs.len(), self.architecture.patches().pixels());
+        assert_eq!(residuals.len(), n, "one residual for each sample");
+        let mut scaled = backward.deltas[h - 1].clone();
+        for row in scaled.chunks_exact_mut(n * p) {
+            for (delta, &r) in row.chunks_exact_mut(p).zip(residuals) {
+                delta.iter_mut().for_each(|d| *d = r * *d);
+            }
+        }
+        let geometry = self.architecture.patches().geometry();
+        let dy = self.images(&scaled, self.width, n);
+        let x = self.images(&forward.features[h - 1], self.channels(h), n);
+        let dw = TensorMut::dense(target, self.filter_shape(h)).expect("the target has the size of W^(h)");
+        conv::backward_weights(&geometry, alpha, dy, x, beta, dw, self.parallelism);
+    }
+
+    /// `target <- beta target + alpha sum_i r_i x_i^(H)`: with r = f - y, the gradient of the loss to a.
+    pub fn output_gradient(&self, alpha: T, residuals: &[T], forward: &Forward<T>, beta: T, target: &mut [T]) {
+        let (n, p) = (residuals.len(), self.architecture.patches().pixels());
+        let top = &forward.features[self.architecture.depth()];
+        for (row, a) in top.chunks_exact(n * p).zip(target.chunks_exact_mut(p)) {
+            for (l, a) in a.iter_mut().enumerate() {
+                let start = if beta == T::ZERO { T::ZERO } else { beta * *a };
+                *a = (0..n).fold(start, |sum, i| (alpha * residuals[i]).mul_add(row[i * p + l], sum));
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Drawing in law against real matrices: the same distribution.
+
+use fathom_kernels::{Activation, Parallelism};
+use fathom_model::architecture::Patches;
+use fathom_model::dataset::Spec;
+use fathom_model::descent::Point;
+use fathom_model::network::Inputs;
+use fathom_model::population::population;
+use fathom_model::tangent::layer_gram;
+use fathom_model::{Architecture, Gram, Kind, Network, law};
+
+/// sqrt(n/2) D of the two-sample Kolmogorov-Smirnov test, for samples of one size n.
+fn kolmogorov_smirnov(mut a: Vec<f64>, mut b: Vec<f64>) -> f64 {
+    a.sort_by(f64::total_cmp);
+    b.sort_by(f64::total_cmp);
+    let below = |sorted: &[f64], x: f64| sorted.partition_point(|&y| y <= x) as f64 / sorted.len() as f64;
+    let distance = a.iter().chain(&b).map(|&x| (below(&a, x) - below(&b, x)).abs()).fold(0.0, f64::max);
+    (a.len() as f64 / 2.0).sqrt() * distance
+}
+
+#[test]
+fn starts_drawn_in_law_are_distributed_as_those_of_real_matrices() {
+    const STARTS: u64 = 400;
+    let images = Patches { channels: 1, image: [1, 4], patch: [1, 3] };
+    let data = Spec::Images { samples: 3, shape: [1, 1, 4] }.draw(3).unwrap();
+    for kind in Kind::ALL {
+        for width in [8, 64] {
+            let architecture = Architecture::new(kind, 3, 0.9, Activation::SOFTPLUS, images).unwrap();
+            let limit = population(&architecture, &data).kernel;
+            let inputs = Inputs::new(&architecture, &data);
+            let real = |seed| {
+                let network = Network::<f64>::random(architecture, width, seed, Parallelism::Serial);
+                layer_gram(&network, &Point::of(&network, &inputs, &data), 3)
+            };
+            let real: Vec<Gram> = (0..STARTS).map(real).collect();
+            let drawn: Vec<Gram> =
+                (0..STARTS).map(|seed| law::last_gram(&architecture, &data, width, 1_000_000 + seed)).collect();
+            let statistics: [(&str, &dyn Fn(&Gram) -> f64); 4] = [
+                ("||G - K||", &|g| g.distance(&limit)),
+                ("lambda_min(G)", &|g| g.eigenvalues()[0]),
+                ("G_11", &|g| g.get(0, 0)),
+                ("G_12", &|g| g.get(0, 1)),
+            ];
+            for (name, statistic) in statistics {
+                let distance =
+                    kolmogorov_smirnov(real.iter().map(statistic).collect(), drawn.iter().map(statistic).collect());
+                // Exceeded with probability 0.0003 under one law.
+                assert!(distance < 2.1, "{kind} at width {width}: {name} differs, sqrt(n/2) D = {distance}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_start_depends_on_its_seed_alone() {
+    let data = Spec::Orthonormal { samples: 4, size: 8 }.draw(1).unwrap();
+    let architecture = Architecture::new(Kind::ResNet, 3, 0.5, Activation::SOFTPLUS, Patches::vector(8)).unwrap();
+    let gram = |seed| law::last_gram(&architecture, &data, 3000, seed);
+    assert_eq!(gram(5), gram(5));
+    assert_ne!(gram(5), gram(6));
+}
