@@ -1,6 +1,88 @@
 //! `verify`: checks the kernels, measures how wide a network of a given depth must be, and reports what was found.
 
-mod provenance;
-mod rows;
+use std::process::ExitCode;
 
-fn main() {}
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+mod check_command;
+mod cli;
+mod gram;
+mod info;
+mod journal;
+mod progress;
+mod provenance;
+mod reproduce;
+mod rows;
+mod samples;
+mod study;
+mod width;
+
+/// What the user asked for cannot be done as asked: exit code 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Measuring stopped early: exit code 4.
+#[derive(Debug)]
+struct Incomplete;
+
+impl std::fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("measuring stopped early; every finished row is kept, and the same command goes on from there")
+    }
+}
+
+impl std::error::Error for Incomplete {}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // A reader that has gone away, as in `verify ... | head`, is no failure.
+            if error.chain().any(|cause| {
+                cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+            }) {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {error:#}");
+            exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    // Before any kernel runs, so that a bad FATHOM_ISA is one clear line.
+    fathom_kernels::Isa::from_environment()?;
+    match &cli.command {
+        Command::Check(args) => check_command::run(args),
+        Command::Gram(args) => gram::run(args),
+        Command::Width(args) => width::run(args),
+        Command::Reproduce(args) => reproduce::run(args),
+        Command::Report(args) => reproduce::report(args),
+        Command::Info(args) => info::run(args),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
+    if caused_by(|cause| cause.is::<Incomplete>()) {
+        return ExitCode::from(4);
+    }
+    let usage = caused_by(|cause| {
+        cause.is::<Usage>()
+            || cause.is::<fathom_model::DatasetError>()
+            || cause.is::<fathom_model::ArchitectureError>()
+            || cause.is::<fathom_kernels::IsaError>()
+    });
+    ExitCode::from(if usage { 2 } else { 1 })
+}

@@ -1,0 +1,251 @@
+//! The command line: what can be asked, and what each answer exits with.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use fathom_kernels::{Activation, Isa};
+use fathom_model::Kind;
+
+use crate::study::Criterion;
+
+/// Checks Fathom's numerics and measures how wide a network of a given depth must be.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 a numeric check failed; 2 unusable arguments or data; 4 measuring stopped early, with every \
+finished row kept; 130 interrupted.
+Data goes to stdout, progress to stderr. FATHOM_ISA=portable|avx2|avx512 forces an instruction set; RAYON_NUM_THREADS \
+sets the threads.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check every kernel on this machine against oracles that share no code with it.
+    Check(CheckArgs),
+    /// Describe the infinitely wide network on your data: K^(H), the conditions of the theorems and their widths.
+    Gram(GramArgs),
+    /// Measure the required width of each architecture, depth and criterion.
+    Width(WidthArgs),
+    /// Check, measure and report, from scratch.
+    Reproduce(ReproduceArgs),
+    /// Redraw the report from rows that were measured before.
+    Report(ReportArgs),
+    /// Describe this program and machine, as results record them.
+    Info(InfoArgs),
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// Instruction sets to check, separated by commas [default: all that this CPU has].
+    #[arg(long, value_delimiter = ',', value_name = "ISA")]
+    pub isa: Vec<Isa>,
+    /// Check this one case again.
+    #[arg(long, value_name = "NAME")]
+    pub case: Option<String>,
+    /// Print one JSON object of schema fathom.checked/1.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The samples.
+#[derive(Args, Clone, Debug)]
+pub struct DataArgs {
+    /// A .csv or .npy file with a sample a row, or orthonormal:n=N,d=D, sphere:n=N,d=D, images:n=N,c=C,h=H,w=W
+    /// [default: orthonormal:n=4,d=8].
+    #[arg(long, value_name = "FILE|SPEC")]
+    pub data: Option<String>,
+    /// Samples: the first N rows of a file, or orthonormal:n=N,d=2N when --data is absent.
+    #[arg(long, value_name = "N")]
+    pub samples: Option<usize>,
+    /// The image that each sample is, for conv-resnet [default: that of the data, or one row of pixels].
+    #[arg(long, value_name = "CxHxW", value_parser = dimensions::<3>)]
+    pub image: Option<[usize; 3]>,
+    /// The patch around each pixel, with odd sides [default: 3x3, or 1x3 for images of one row].
+    #[arg(long, value_name = "HxW", value_parser = dimensions::<2>)]
+    pub patch: Option<[usize; 2]>,
+    /// The seed of everything random: data, labels and starts.
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+}
+
+/// The network, but for its architecture, depth and width.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct NetworkArgs {
+    /// softplus, softplus:BETA, tanh, sigmoid, erf, gelu, silu, relu or identity.
+    #[arg(long, default_value_t = Activation::SOFTPLUS, value_name = "A")]
+    pub activation: Activation,
+    /// The residual scale, between 0 and 1.
+    #[arg(long, default_value_t = 0.5, value_name = "R")]
+    pub c_res: f64,
+}
+
+/// `gram`.
+#[derive(Args, Debug)]
+pub struct GramArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkArgs,
+    /// fc, resnet or conv-resnet.
+    #[arg(long, default_value_t = Kind::FullyConnected)]
+    pub arch: Kind,
+    /// H, the number of hidden layers.
+    #[arg(long, default_value_t = 2, value_name = "H")]
+    pub depth: usize,
+    /// The failure probability in the theorem's width.
+    #[arg(long, default_value_t = 0.1, value_name = "P", value_parser = probability)]
+    pub delta: f64,
+    /// Print one JSON object of schema fathom.gram/1.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How widths are searched.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SearchArgs {
+    /// The widest network to run [default: 1048576 for the init criteria, 1024 for those that train].
+    #[arg(long, value_name = "M")]
+    pub max_width: Option<usize>,
+    /// Random starts at each width [default: 20 for the init criteria, 6 for those that train].
+    #[arg(long, value_name = "N")]
+    pub starts: Option<usize>,
+    /// The fraction of starts that may fail: m* is the smallest width at which at least 1 - delta of them succeed.
+    #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
+    pub delta: f64,
+    /// Steps of gradient descent at most.
+    #[arg(long, default_value_t = 3000, value_name = "T")]
+    pub steps: usize,
+}
+
+/// `width`.
+#[derive(Args, Debug)]
+pub struct WidthArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub search: SearchArgs,
+    /// Architectures, separated by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL, value_name = "LIST")]
+    pub arch: Vec<Kind>,
+    /// Depths: 3, 1:4 (all from 1 to 4) or 1,2,4.
+    #[arg(long, default_value = "1:4", value_name = "H", value_parser = depths)]
+    pub depth: Depths,
+    /// Criteria, separated by commas: init-closeness, init-positivity, drift, rate, fit.
+    #[arg(long, value_delimiter = ',', default_values_t = [Criterion::InitCloseness], value_name = "LIST")]
+    pub criterion: Vec<Criterion>,
+    /// The file of rows to write, or to go on with.
+    #[arg(long, value_name = "ROWS.jsonl")]
+    pub out: PathBuf,
+}
+
+/// How much `reproduce` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Within 4 minutes on 2 cores.
+    Quick,
+    /// More depths, starts and width: within an hour.
+    Standard,
+    /// Overnight.
+    Full,
+}
+
+/// `reproduce`.
+#[derive(Args, Debug)]
+pub struct ReproduceArgs {
+    /// How much to measure.
+    #[arg(long, value_enum, default_value_t = Profile::Quick)]
+    pub profile: Profile,
+    /// The folder of the rows, figures and report.
+    #[arg(long, default_value = "fathom-out", value_name = "DIR")]
+    pub out: PathBuf,
+    /// The seed of everything random.
+    #[arg(long, default_value_t = 1, value_name = "S")]
+    pub seed: u64,
+}
+
+/// `report`.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Files of rows, written by width or reproduce.
+    #[arg(required = true, value_name = "ROWS.jsonl")]
+    pub rows: Vec<PathBuf>,
+    /// The folder to write to.
+    #[arg(long, default_value = "fathom-out", value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// `info`.
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    /// Print one JSON object of schema fathom.info/1.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Depths to measure, ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Depths(pub Vec<usize>);
+
+fn depths(text: &str) -> Result<Depths, String> {
+    let usage = || format!("\"{text}\" is not a depth: give 3, 1:4 or 1,2,4");
+    let number = |part: &str| part.trim().parse::<usize>().ok().filter(|&h| h > 0).ok_or_else(usage);
+    let mut all: Vec<usize> = match text.split_once(':') {
+        Some((first, last)) => (number(first)?..=number(last)?).collect(),
+        None => text.split(',').map(number).collect::<Result<_, _>>()?,
+    };
+    all.sort_unstable();
+    all.dedup();
+    if all.is_empty() { Err(usage()) } else { Ok(Depths(all)) }
+}
+
+fn dimensions<const N: usize>(text: &str) -> Result<[usize; N], String> {
+    let parts: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok().filter(|&v| v > 0)).collect();
+    let all = parts.and_then(|parts| <[usize; N]>::try_from(parts).ok());
+    all.ok_or_else(|| format!("\"{text}\" is not {N} whole numbers joined by x"))
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0);
+    value.ok_or_else(|| format!("\"{text}\" is not a number between 0 and 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn depths_are_ranges_lists_and_numbers() {
+        assert_eq!(depths("1:4"), Ok(Depths(vec![1, 2, 3, 4])));
+        assert_eq!(depths("4,1,2,2"), Ok(Depths(vec![1, 2, 4])));
+        assert_eq!(depths("7"), Ok(Depths(vec![7])));
+        for text in ["0", "4:1", "a", "", "1:", "1,,2", "1:2:3"] {
+            assert!(depths(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn images_and_patches_are_joined_by_x() {
+        assert_eq!(dimensions("3x32x32"), Ok([3, 32, 32]));
+        assert!(dimensions::<2>("3").is_err() && dimensions::<2>("3x0").is_err() && dimensions::<2>("3x3x3").is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! A results file that is written row by row and gone on with after an interruption.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::Incomplete;
+use crate::rows::{self, Row};
+
+/// The file, open for appending, and the rows that it held.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    rows: Vec<Row>,
+}
+
+impl Journal {
+    /// Opens or creates the file. A torn last line, which an interruption leaves, is cut off.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or holds something that is no row.
+    pub fn open(path: &Path) -> Result<Self> {
+        let context = || format!("cannot open the rows in {}", path.display());
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).with_context(context)?;
+        }
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(context)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).with_context(context)?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let rows = if whole == 0 { Vec::new() } else { rows::parse(&text[..whole], path)? };
+        if whole < text.len() {
+            eprintln!("note: the last line of {} was torn and is dropped", path.display());
+            file.set_len(whole as u64).with_context(context)?;
+        }
+        file.seek(SeekFrom::End(0)).with_context(context)?;
+        Ok(Self { path: path.to_owned(), file, rows })
+    }
+
+    /// The rows written so far, by earlier runs and this one.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Writes a row and flushes it to the disk. When that fails, the file ends after the last whole row.
+    ///
+    /// # Errors
+    /// When the row cannot be written, as on a full disk.
+    pub fn append(&mut self, row: Row) -> Result<()> {
+        let end = self.file.stream_position()?;
+        let mut line = serde_json::to_vec(&row)?;
+        line.push(b'\n');
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What was written of it is cut off again, so that the file stays whole.
+            let _ = self.file.set_len(end);
+            return Err(anyhow::Error::new(error)
+                .context(format!("cannot write to {}", self.path.display()))
+                .context(Incomplete));
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! Progress on stderr: a bar with the time left on a terminal, a line for each finished part elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How far a command is.
+pub struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar of `length` units of work.
+    pub fn new(length: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:30} {percent:>3}%  {elapsed} gone, {eta} left  {msg}");
+        bar.set_style(style.expect("the template is well formed"));
+        Self { bar }
+    }
+
+    /// What is being done now.
+    pub fn start(&self, what: &str) {
+        self.bar.set_message(what.to_owned());
+        self.bar.tick();
+    }
+
+    /// Units of work done.
+    pub fn advance(&self, units: u64) {
+        self.bar.inc(units);
+    }
+
+    /// A finished part, as a line of its own.
+    pub fn line(&self, text: &str) {
+        if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+
+    /// Clears the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,12 @@
+//! The width study: how wide a network must be for a criterion to hold.
+
+mod binomial;
+mod cell;
+mod criterion;
+mod extrapolation;
+mod search;
+mod starts;
+
+pub use cell::{Cell, Settings};
+pub use criterion::Criterion;
+pub use starts::{Starts, train};

@@ -1,0 +1,172 @@
+//! The search for m*: doubling until the starts surely pass, then bisection of the places where the verdict changes.
+
+use std::collections::BTreeMap;
+
+use super::binomial::Verdict;
+
+/// For each width that was run, what the criterion bounds, divided by its bound, at each start: "at most 1" passes.
+pub type Ratios = BTreeMap<usize, Vec<f64>>;
+
+/// Where m* lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// m*: where the pass rate, made monotone, crosses 1 - delta; `None` when no width that was run reaches it.
+    pub width: Option<f64>,
+    /// The widest width whose starts surely pass too rarely; 1 when there is none.
+    pub low: usize,
+    /// The narrowest width from which on the starts surely pass often enough.
+    pub high: Option<usize>,
+}
+
+/// Neighbouring widths closer than this are not split further.
+const RESOLUTION: f64 = 1.19; // 2^(1/4)
+/// The first width that is run.
+const FIRST: usize = 8;
+
+pub fn passes(ratios: &[f64]) -> usize {
+    ratios.iter().filter(|&&ratio| ratio <= 1.0).count()
+}
+
+/// Runs `evaluate` at the widths that settle m* to about 2^(1/4), none beyond `max_width`.
+pub fn search<E>(
+    verdict: Verdict,
+    rate: f64,
+    max_width: usize,
+    mut evaluate: impl FnMut(usize) -> Result<Vec<f64>, E>,
+) -> Result<(Found, Ratios), E> {
+    let mut ratios = Ratios::new();
+    let enough = |ratios: &[f64]| passes(ratios) >= verdict.enough;
+    let too_few = |ratios: &[f64]| passes(ratios) <= verdict.too_few;
+    let mut width = FIRST.min(max_width);
+    loop {
+        let found = evaluate(width)?;
+        let done = enough(&found);
+        ratios.insert(width, found);
+        if done || width == max_width {
+            break;
+        }
+        width = (2 * width).min(max_width);
+    }
+    // Narrower than the first width, if even that is not surely too narrow.
+    while let Some((&narrowest, found)) = ratios.first_key_value() {
+        if too_few(found) || narrowest == 1 {
+            break;
+        }
+        let width = narrowest / 2;
+        ratios.insert(width, evaluate(width)?);
+    }
+    let holds = |ratios: &[f64]| passes(ratios) as f64 >= rate * ratios.len() as f64;
+    bisect(&mut ratios, &mut evaluate, |r| !too_few(r))?;
+    bisect(&mut ratios, &mut evaluate, holds)?;
+    bisect(&mut ratios, &mut evaluate, enough)?;
+
+    let width = crossing(&ratios, rate);
+    let surely_below = |(&w, r): (&usize, &Vec<f64>)| too_few(r).then_some(w);
+    let low = ratios.iter().rev().find_map(surely_below).unwrap_or(1);
+    let surely_from = ratios.iter().rev().take_while(|(_, r)| enough(r)).last();
+    Ok((Found { width, low, high: surely_from.map(|(&w, _)| w) }, ratios))
+}
+
+/// Halves, in log m, the gap below the first width at which `is` holds until it is narrow.
+fn bisect<E>(
+    ratios: &mut Ratios,
+    evaluate: &mut impl FnMut(usize) -> Result<Vec<f64>, E>,
+    is: impl Fn(&[f64]) -> bool,
+) -> Result<(), E> {
+    loop {
+        // The last place where it changes from not holding to holding.
+        let widths: Vec<(usize, bool)> = ratios.iter().map(|(&w, r)| (w, is(r))).collect();
+        let gap = widths.windows(2).rev().find(|pair| !pair[0].1 && pair[1].1);
+        let Some(&[(below, _), (above, _)]) = gap.map(|pair| <&[_; 2]>::try_from(pair).expect("a pair")) else {
+            return Ok(());
+        };
+        let middle = (below as f64 * above as f64).sqrt().round() as usize;
+        if above as f64 <= RESOLUTION * below as f64 || middle <= below || middle >= above {
+            return Ok(());
+        }
+        ratios.insert(middle, evaluate(middle)?);
+    }
+}
+
+/// Where the isotonic regression of the pass rate on the width crosses `rate`, interpolated in log m.
+fn crossing(ratios: &Ratios, rate: f64) -> Option<f64> {
+    // Pool adjacent violators: blocks of (passes, starts, widths).
+    let mut blocks: Vec<(f64, f64, Vec<usize>)> = Vec::new();
+    for (&width, starts) in ratios {
+        let mut block = (passes(starts) as f64, starts.len() as f64, vec![width]);
+        while let Some(last) = blocks.last() {
+            if last.0 / last.1 < block.0 / block.1 {
+                break;
+            }
+            let (p, n, mut widths) = blocks.pop().expect("there is a last block");
+            widths.append(&mut block.2);
+            block = (p + block.0, n + block.1, widths);
+        }
+        blocks.push(block);
+    }
+    let points: Vec<(f64, f64)> =
+        blocks.iter().flat_map(|(p, n, widths)| widths.iter().map(move |&w| ((w as f64).ln(), p / n))).collect();
+    let above = points.iter().position(|&(_, fraction)| fraction >= rate)?;
+    let (x1, f1) = points[above];
+    let Some(&(x0, f0)) = above.checked_sub(1).and_then(|below| points.get(below)) else {
+        return Some(x1.exp());
+    };
+    Some((x0 + (x1 - x0) * (rate - f0) / (f1 - f0)).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    /// Starts that pass from a width of their own on.
+    fn run(own: &[f64], max_width: usize) -> (Found, Ratios) {
+        let verdict = Verdict::new(own.len(), 0.5).unwrap();
+        let evaluate = |width: usize| -> Result<Vec<f64>, Infallible> {
+            Ok(own.iter().map(|own| (own / width as f64).sqrt()).collect())
+        };
+        let Ok(found) = search(verdict, 0.5, max_width, evaluate);
+        found
+    }
+
+    #[test]
+    fn a_sharp_threshold_is_found_to_the_resolution() {
+        for own in [1.0, 3.0, 50.0, 777.0, 10_000.0] {
+            let (found, ratios) = run(&[own; 20], 1 << 20);
+            let (width, high) = (found.width.unwrap(), found.high.unwrap());
+            assert!(found.low as f64 <= own.max(1.0) && own <= high as f64, "{own}: {found:?}");
+            assert!(width >= own / 1.2 - 1.0 && width <= own * 1.2 + 1.0, "{own}: {found:?}");
+            assert!(ratios.len() < 25, "{} widths", ratios.len());
+        }
+    }
+
+    #[test]
+    fn the_interval_covers_the_spread_of_the_median() {
+        let own: Vec<f64> = (1..=20).map(|i| 100.0 * 1.1f64.powi(i)).collect();
+        let (found, _) = run(&own, 1 << 20);
+        // Five and fifteen of twenty are the exact binomial's limits.
+        assert!((found.low as f64) < own[5] && (found.low as f64) > own[4] / 1.2, "{found:?}");
+        let high = found.high.unwrap() as f64;
+        assert!(high >= own[14] && high < own[14] * 1.2, "{found:?}");
+        let width = found.width.unwrap();
+        assert!(width > own[8] && width < own[11], "{found:?}");
+    }
+
+    #[test]
+    fn beyond_the_widest_run_there_is_only_a_lower_bound() {
+        let (found, ratios) = run(&[5000.0; 6], 1000);
+        assert_eq!((found.width, found.high), (None, None));
+        assert_eq!(found.low, 1000);
+        assert_eq!(ratios.last_key_value().unwrap().0, &1000);
+    }
+
+    #[test]
+    fn a_rate_that_is_not_monotone_is_pooled() {
+        let ratios: Ratios =
+            [(8, 0), (16, 6), (32, 4), (64, 10)].map(|(w, p)| (w, (0..10).map(|i| if i < p { 0.5 } else { 2.0 }).collect())).into();
+        // 16 and 32 pool to one half.
+        let width = crossing(&ratios, 0.5).unwrap();
+        assert!((width - 16.0).abs() < 1e-9, "{width}");
+    }
+}

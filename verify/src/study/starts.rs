@@ -1,0 +1,157 @@
+//! Random starts at one width, and what each criterion says of them. Criteria that look at the same starts share them.
+
+use std::collections::BTreeMap;
+
+use fathom_kernels::Parallelism;
+use fathom_model::descent::{Point, step_size};
+use fathom_model::network::Inputs;
+use fathom_model::tangent::{layer_gram, tangent_kernel};
+use fathom_model::{Architecture, Dataset, Gram, Network, law};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::Criterion;
+
+/// Loss, relative to the start, that counts as zero.
+pub const ZERO_LOSS: f64 = 1e-4;
+
+/// One subject's starts, by width.
+pub struct Starts<'a> {
+    pub architecture: &'a Architecture,
+    pub data: &'a Dataset,
+    /// K^(H).
+    pub limit: &'a Gram,
+    pub lambda0: f64,
+    /// Steps of descent at most.
+    pub steps: usize,
+    /// The seed of the subject.
+    pub seed: u64,
+    untrained: BTreeMap<(usize, usize), Vec<Untrained>>,
+    trained: BTreeMap<(usize, usize), Vec<Trained>>,
+}
+
+#[derive(Clone, Copy)]
+struct Untrained {
+    closeness: f64,
+    positivity: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Trained {
+    drift: f64,
+    rate: f64,
+    fit: f64,
+}
+
+/// One training run, step by step.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The step size, 1 / lambda_max of the tangent kernel at the start.
+    pub eta: f64,
+    /// L(k), k = 0, 1, ...
+    pub loss: Vec<f64>,
+    /// sup over k of ||G^(H)(k) - G^(H)(0)||_2.
+    pub drift: f64,
+}
+
+impl<'a> Starts<'a> {
+    pub fn new(
+        (architecture, data): (&'a Architecture, &'a Dataset),
+        (limit, lambda0): (&'a Gram, f64),
+        steps: usize,
+        seed: u64,
+    ) -> Self {
+        let (untrained, trained) = (BTreeMap::new(), BTreeMap::new());
+        Self { architecture, data, limit, lambda0, steps, seed, untrained, trained }
+    }
+
+    /// What `criterion` bounds, divided by its bound, for each of `count` starts of width `width`. Starts run side by
+    /// side, each on one thread, so that the rows do not depend on the threads.
+    pub fn ratios(&mut self, criterion: Criterion, width: usize, count: usize) -> Vec<f64> {
+        let seeds = |seed: u64| (0..count).into_par_iter().map(move |start| start_seed(seed, width, start));
+        if criterion.trains() {
+            if !self.trained.contains_key(&(width, count)) {
+                let runs = seeds(self.seed).map(|seed| self.trained_start(width, seed)).collect();
+                self.trained.insert((width, count), runs);
+            }
+        } else if !self.untrained.contains_key(&(width, count)) {
+            let starts = seeds(self.seed).map(|seed| self.untrained_start(width, seed)).collect();
+            self.untrained.insert((width, count), starts);
+        }
+        let trained = |pick: fn(&Trained) -> f64| self.trained[&(width, count)].iter().map(pick).collect();
+        let untrained = |pick: fn(&Untrained) -> f64| self.untrained[&(width, count)].iter().map(pick).collect();
+        match criterion {
+            Criterion::InitCloseness => untrained(|start| start.closeness),
+            Criterion::InitPositivity => untrained(|start| start.positivity),
+            Criterion::Drift => trained(|run| run.drift),
+            Criterion::Rate => trained(|run| run.rate),
+            Criterion::Fit => trained(|run| run.fit),
+        }
+    }
+
+    fn untrained_start(&self, width: usize, seed: u64) -> Untrained {
+        let gram = law::last_gram(self.architecture, self.data, width, seed);
+        let quarter = self.lambda0 / 4.0;
+        Untrained {
+            closeness: gram.distance(self.limit) / quarter,
+            positivity: (self.lambda0 - gram.eigenvalues()[0]) / quarter,
+        }
+    }
+
+    fn trained_start(&self, width: usize, seed: u64) -> Trained {
+        let run = train(self.architecture, self.data, width, seed, self.steps);
+        let contraction = 1.0 - run.eta * self.lambda0 / 2.0;
+        let mut bound = run.loss[0];
+        let mut rate = 0.0f64;
+        for loss in &run.loss[1..] {
+            bound *= contraction;
+            rate = rate.max(loss / bound);
+        }
+        let last = run.loss[run.loss.len() - 1];
+        // A row is JSON, which has no infinity.
+        let finite = |x: f64| if x.is_finite() { x } else { f64::MAX };
+        Trained {
+            drift: finite(run.drift / (self.lambda0 / 4.0)),
+            rate: finite(rate),
+            fit: finite(last / (ZERO_LOSS * run.loss[0])),
+        }
+    }
+}
+
+/// Trains one random start by full-batch descent with eta = 1 / lambda_max of its tangent kernel, until
+/// L <= 1e-4 L(0), the loss is no longer finite, or `steps` are done.
+pub fn train(architecture: &Architecture, data: &Dataset, width: usize, seed: u64, steps: usize) -> Run {
+    let inputs = Inputs::new(architecture, data);
+    let mut network = Network::<f64>::random(*architecture, width, seed, Parallelism::Serial);
+    let mut point = Point::of(&network, &inputs, data);
+    let depth = architecture.depth();
+    let start = layer_gram(&network, &point, depth);
+    let kernel = tangent_kernel(&network, &point).eigenvalues();
+    let eta = step_size(kernel[kernel.len() - 1]);
+    let mut run = Run { eta, loss: vec![point.loss], drift: 0.0 };
+    for _ in 0..steps {
+        point.descend(&mut network, eta);
+        point = Point::of(&network, &inputs, data);
+        run.loss.push(point.loss);
+        let gram = layer_gram(&network, &point, depth);
+        if !point.loss.is_finite() || gram.entries().iter().any(|g| !g.is_finite()) {
+            run.drift = f64::INFINITY;
+            break;
+        }
+        run.drift = run.drift.max(gram.distance(&start));
+        if point.loss <= ZERO_LOSS * run.loss[0] {
+            break;
+        }
+    }
+    run
+}
+
+/// The seed of one start: a function of what is started, never of the order.
+fn start_seed(subject: u64, width: usize, start: usize) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in [subject, width as u64, start as u64] {
+        hasher.update(part.to_le_bytes());
+    }
+    let digest = hasher.finalize();
+    u64::from_le_bytes(std::array::from_fn(|i| digest[i]))
+}
