@@ -4,28 +4,20 @@ mod check;
 mod provenance;
 mod rows;
 
-fn main() {
+fn main() -> anyhow::Result<()> {
     let case = std::env::args().nth(1);
-    let options = check::Options {
-        quick: case.as_deref() == Some("quick"),
-        case: case.filter(|c| c != "quick"),
-        ..Default::default()
-    };
-    match check::run(&options, |_, _| ()) {
-        Err(e) => eprintln!("{e}"),
-        Ok(o) => {
-            o.failures.iter().take(20).for_each(|f| println!("{f}"));
-            println!(
-                "{} cases, {} failed, worst {} {} long {} isas {:?} skipped {:?} {} s",
-                o.cases,
-                o.failed,
-                o.worst_error_ratio,
-                o.worst_case,
-                o.worst_long_error_ratio,
-                o.isas,
-                o.skipped,
-                o.seconds
-            );
-        }
-    }
+    let quick = case.as_deref() == Some("quick");
+    let options = check::Options { quick, case: case.filter(|_| !quick), ..Default::default() };
+    let outcome = check::run(&options, |_, _| ())?;
+    outcome.failures.iter().take(20).for_each(|failure| println!("{failure}"));
+    println!(
+        "worst error {:.3} of its bound ({}); {:.3} for sums of {} products and more",
+        outcome.worst_error_ratio,
+        outcome.worst_case,
+        outcome.worst_long_error_ratio,
+        check::LONG
+    );
+    let row = rows::Row::Checked(outcome.row(provenance::Provenance::here()));
+    println!("{}", serde_json::to_string(&row)?);
+    std::process::exit(i32::from(!outcome.passed()));
 }

@@ -214,24 +214,30 @@ impl Convolution {
         let shapes = self.shapes();
         let [outputs, channels, kh, kw] = shapes.w;
         let [images, _, oh, ow] = shapes.y;
-        let ConvGeometry { stride, padding, dilation, .. } = self.geometry;
-        let flat = |shape: [usize; 4], index: [usize; 4]| index.iter().zip(shape).fold(0, |flat, (i, e)| flat * e + i);
-        for [n, c, o] in indices([images, channels, outputs]) {
-            for [ky, kx, oy, ox] in indices([kh, kw, oh, ow]) {
-                // Coordinates in the padded image, of which the first and last `padding` are no pixels.
-                let [iy, ix] = [oy * stride[0] + ky * dilation[0], ox * stride[1] + kx * dilation[1]];
-                let inside = |i: usize, dim: usize| i >= padding[dim] && i < self.image[dim] + padding[dim];
-                if !inside(iy, 0) || !inside(ix, 1) {
-                    continue;
-                }
-                let x = flat(shapes.x, [n, c, iy - padding[0], ix - padding[1]]);
-                let (w, y) = (flat(shapes.w, [o, c, ky, kx]), flat(shapes.y, [n, o, oy, ox]));
-                match self.pass {
-                    Pass::Forward => f(w, x, y),
-                    Pass::Input => f(w, y, x),
-                    Pass::Weights => f(y, x, w),
+        let [height, width] = self.image;
+        for [ky, kx, oy, ox] in indices([kh, kw, oh, ow]) {
+            let (Some(iy), Some(ix)) = (self.pixel(0, oy, ky), self.pixel(1, ox, kx)) else { continue };
+            for n in 0..images {
+                for c in 0..channels {
+                    let x = ((n * channels + c) * height + iy) * width + ix;
+                    for o in 0..outputs {
+                        let w = ((o * channels + c) * kh + ky) * kw + kx;
+                        let y = ((n * outputs + o) * oh + oy) * ow + ox;
+                        match self.pass {
+                            Pass::Forward => f(w, x, y),
+                            Pass::Input => f(w, y, x),
+                            Pass::Weights => f(y, x, w),
+                        }
+                    }
                 }
             }
         }
+    }
+
+    /// The pixel under tap `k` of output `o` along `dim`, unless that is padding.
+    fn pixel(&self, dim: usize, o: usize, k: usize) -> Option<usize> {
+        let ConvGeometry { stride, padding, dilation, .. } = self.geometry;
+        let padded = o * stride[dim] + k * dilation[dim];
+        (padding[dim]..padding[dim] + self.image[dim]).contains(&padded).then(|| padded - padding[dim])
     }
 }

@@ -94,12 +94,11 @@ impl<T: Real, const N: usize> Oracles<T, N> {
             verdict.findings.extend(self.same_bits(Against::Whole, &found, whole));
         }
         if let Some((exact, extra)) = &self.exact {
-            for (sum, ratio) in exact.iter().zip(ratios(&found, exact, *extra)) {
-                // NaN has no order, and must not be lost
-                let worse = |worst: f64| if ratio <= worst { worst } else { ratio };
-                verdict.error_ratio = worse(verdict.error_ratio);
+            for (sum, &found) in exact.iter().zip(&found) {
+                let ratio = error_ratio(found, sum, *extra);
+                verdict.error_ratio = verdict.error_ratio.max(ratio);
                 if sum.terms() >= LONG {
-                    verdict.long_error_ratio = worse(verdict.long_error_ratio);
+                    verdict.long_error_ratio = verdict.long_error_ratio.max(ratio);
                 }
             }
             verdict.findings.extend(self.within_bound(&found, exact, *extra));
@@ -123,13 +122,14 @@ impl<T: Real, const N: usize> Oracles<T, N> {
 
     /// Equal bits; any NaN equals any NaN.
     fn same_bits(&self, against: Against, found: &[T], expected: &[T]) -> Option<Finding> {
-        let differs = |i: usize| found[i].bits() != expected[i].bits() && !(is_nan(found[i]) && is_nan(expected[i]));
+        let nan = |x: T| x.to_f64().is_nan();
+        let differs = |i: usize| found[i].bits() != expected[i].bits() && !(nan(found[i]) && nan(expected[i]));
         self.finding(against, found, differs, |i| show(expected[i]))
     }
 
     fn within_bound(&self, found: &[T], exact: &[Exact], extra: usize) -> Option<Finding> {
         let ratio = |i: usize| error_ratio(found[i], &exact[i], extra);
-        let wrong = |i: usize| exceeds(ratio(i), 1.0);
+        let wrong = |i: usize| ratio(i) > 1.0;
         self.finding(Against::Exact, found, wrong, |i| {
             let nearest = found[i].to_f64() - exact[i].error_of(found[i].to_f64());
             format!("{nearest:e}; its error is {:.3} of the bound {:e}", ratio(i), exact[i].bound::<T>(extra))
@@ -147,7 +147,7 @@ impl<T: Real, const N: usize> Oracles<T, N> {
     ) -> Option<Finding> {
         let wrong = |i: usize| {
             let distance = (found[i].to_f64() - peer[i].to_f64()).abs();
-            exceeds(distance, 2.0 * exact[i].bound::<T>(extra))
+            distance.is_nan() || distance > 2.0 * exact[i].bound::<T>(extra)
         };
         self.finding(against, found, wrong, |i| {
             let (ours, theirs) = (error_ratio(found[i], &exact[i], extra), error_ratio(peer[i], &exact[i], extra));
@@ -174,23 +174,14 @@ impl<T: Real, const N: usize> Oracles<T, N> {
     }
 }
 
-fn ratios<T: Real>(found: &[T], exact: &[Exact], extra: usize) -> impl Iterator<Item = f64> {
-    found.iter().zip(exact).map(move |(&found, exact)| error_ratio(found, exact, extra))
-}
-
-/// |error| as a fraction of the bound. No error is allowed where the bound is 0.
+/// |error| as a fraction of the bound; infinite when `found` is no number, or when the bound is 0 and the error is not.
 fn error_ratio<T: Real>(found: T, exact: &Exact, extra: usize) -> f64 {
     let error = exact.error_of(found.to_f64()).abs();
-    if error == 0.0 { 0.0 } else { error / exact.bound::<T>(extra) }
-}
-
-/// Whether `x` is above `limit`, or NaN.
-fn exceeds(x: f64, limit: f64) -> bool {
-    x.is_nan() || x > limit
-}
-
-fn is_nan<T: Real>(x: T) -> bool {
-    x.to_f64().is_nan()
+    match error {
+        0.0 => 0.0,
+        _ if error.is_nan() => f64::INFINITY,
+        _ => error / exact.bound::<T>(extra),
+    }
 }
 
 /// The shortest decimal that reads back as `x`, and its bits.
@@ -261,7 +252,7 @@ mod tests {
             assert_eq!(against(&verdict), expected);
             let ratios = [verdict.error_ratio, verdict.long_error_ratio];
             assert!(ratios.iter().all(|ratio| (ratio - f64::from(bounds.abs())).abs() < 0.01 || bounds.is_nan()));
-            assert!(ratios.iter().all(|ratio| ratio.is_nan() == bounds.is_nan()));
+            assert!(ratios.iter().all(|ratio| ratio.is_infinite() == bounds.is_nan()));
         }
     }
 
@@ -270,7 +261,7 @@ mod tests {
         let mut zero = Exact::start(0.0, 0.0);
         zero.add(1.0, 0.0, 3.0);
         assert_eq!(error_ratio(0.0f32, &zero, 0), 0.0);
-        assert!(exceeds(error_ratio(f32::MIN_POSITIVE, &zero, 0), 1.0));
+        assert_eq!(error_ratio(f32::MIN_POSITIVE, &zero, 0), f64::INFINITY);
     }
 
     #[test]

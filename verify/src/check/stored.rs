@@ -111,7 +111,23 @@ impl<T: Real> Stored<T, 4> {
 
 /// Every index of a shape, the last one running fastest.
 pub fn indices<const N: usize>(shape: [usize; N]) -> impl Iterator<Item = [usize; N]> {
-    (0..shape.iter().product()).map(move |flat| index_of(shape, flat))
+    let mut next = (!shape.contains(&0)).then_some([0; N]);
+    std::iter::from_fn(move || {
+        let index = next?;
+        next = successor(index, shape);
+        Some(index)
+    })
+}
+
+fn successor<const N: usize>(mut index: [usize; N], shape: [usize; N]) -> Option<[usize; N]> {
+    for (i, extent) in index.iter_mut().zip(shape).rev() {
+        *i += 1;
+        if *i < extent {
+            return Some(index);
+        }
+        *i = 0;
+    }
+    None
 }
 
 /// The index of the element that is number `flat`, the last index running fastest.
@@ -139,6 +155,14 @@ mod tests {
             let seen = after.changed_gap(&before);
             assert_eq!(seen.map(|(i, now, _)| (i, now)), (!elements.contains(&i)).then_some((i, 5.0)));
         }
+    }
+
+    #[test]
+    fn indices_run_in_order_and_are_numbered() {
+        let all: Vec<[usize; 3]> = indices([2, 1, 3]).collect();
+        assert_eq!(all, [[0, 0, 0], [0, 0, 1], [0, 0, 2], [1, 0, 0], [1, 0, 1], [1, 0, 2]]);
+        assert!(all.iter().enumerate().all(|(i, &index)| index_of([2, 1, 3], i) == index));
+        assert_eq!(indices([2, 0, 3]).count(), 0);
     }
 
     #[test]
