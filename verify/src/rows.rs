@@ -2,6 +2,9 @@
 //!
 //! A row explains itself: what was configured, how it was seeded, what was found, and where it came from.
 
+use std::path::Path;
+
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::provenance::Provenance;
@@ -175,4 +178,39 @@ pub struct CheckedRow {
     pub seconds: f64,
     /// The program and machine that made it.
     pub provenance: Provenance,
+}
+
+/// The rows of a results file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowsRead {
+    /// In the order of the file.
+    pub rows: Vec<Row>,
+    /// What the user should know, such as that a torn last line was dropped.
+    pub note: Option<String>,
+}
+
+/// Reads a results file. A last line without its line break that does not parse was torn by an interrupted run: it is
+/// dropped, with a note. Any other line that does not parse is an error that names file and line, and so is a file
+/// without rows.
+pub fn read_rows(path: &Path) -> anyhow::Result<RowsRead> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let mut read = RowsRead { rows: Vec::new(), note: None };
+    for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let complete = line.ends_with(b"\n");
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(line) {
+            Ok(row) => read.rows.push(row),
+            Err(_) if !complete => {
+                read.note = Some(format!("{shown}: line {} was cut off when it was written; it is left out", i + 1));
+            }
+            Err(error) => bail!("{shown}, line {}: not a row of results: {error}", i + 1),
+        }
+    }
+    if read.rows.is_empty() {
+        bail!("{shown} holds no rows: measure first, with `verify width --out {shown}` or `verify reproduce`");
+    }
+    Ok(read)
 }

@@ -1,0 +1,112 @@
+//! Figure: how far a Gram matrix is from where the proof wants it, against width: its move in training (drift) or its
+//! distance from the infinite-width limit at the start (init-closeness).
+
+use super::axis::{Axis, Kind, Scale};
+use super::figure::{Datum, Element, Entry, Figure, GREY, INK, Look, Panel, Sample, Stroke};
+use super::group::{Group, archs};
+use crate::rows::WidthRow;
+
+/// What the criteria bound the deviation by, in units of lambda0.
+const BOUND: f64 = 0.25;
+
+/// What is shown for one criterion.
+struct Subject {
+    criterion: &'static str,
+    column: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    caption: &'static str,
+}
+
+const SUBJECTS: [Subject; 2] = [
+    Subject {
+        criterion: "drift",
+        column: "drift_over_lambda0",
+        title: "How far training moves the Gram matrix, against width",
+        axis: "sup ‖G(k) − G(0)‖₂ / λ₀",
+        caption: "The largest move of the last hidden layer's Gram matrix during training, in units of λ₀: median and \
+                  whole range over the starts at each width that was run. Below ¼ (dashed) the paper's induction goes \
+                  through. The move stops being counted when the loss has fallen to 10⁻⁴ of its start.",
+    },
+    Subject {
+        criterion: "init-closeness",
+        column: "deviation_over_lambda0",
+        title: "How far the Gram matrix starts from its limit, against width",
+        axis: "‖G(0) − K‖₂ / λ₀",
+        caption: "The distance between the random Gram matrix at the start and its infinite-width limit, in units of \
+                  λ₀: median and whole range over the starts at each width that was run. Below ¼ (dashed) the paper's \
+                  lemma holds.",
+    },
+];
+
+/// The figures of a group, for each of the two criteria that has rows.
+pub fn figures(group: &Group<'_>) -> Vec<Figure> {
+    SUBJECTS.iter().filter_map(|subject| figure(group, subject)).collect()
+}
+
+fn figure(group: &Group<'_>, subject: &Subject) -> Option<Figure> {
+    let of_criterion = |row: &&&WidthRow| row.criterion == subject.criterion && !row.tried.is_empty();
+    let rows: Vec<&WidthRow> = group.widths.iter().filter(of_criterion).copied().collect();
+    let tried = || rows.iter().flat_map(|row| &row.tried);
+    let widths = tried().map(|tried| tried.width as f64);
+    let x = Axis::spanning("width m", "width", Scale::Log, Kind::Real, widths)?;
+    let [low, high] = [0, 1].map(|end| tried().map(move |tried| tried.ratio_range[end] * BOUND));
+    let medians = tried().map(|tried| tried.median_ratio * BOUND);
+    let values = medians.chain(low).chain(high).chain([BOUND]);
+    let y = Axis::spanning(subject.axis, subject.column, Scale::Log, Kind::Real, values)?;
+    let archs = archs(rows.iter().map(|row| &row.subject));
+    let panels = archs.into_iter().map(|arch| panel(&rows, arch, &x, &y)).collect();
+    let key = vec![
+        Entry::new(Sample::line(Stroke::dashed(INK, 1.3)), "bound of the criterion: ¼"),
+        Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), "guide: ∝ 1/√m"),
+    ];
+    let caption = format!(
+        "{} The dotted guide falls as 1/√m; its height is set to the data. Lines that run beside it support \
+         extrapolating by that law; they do not prove it for widths that were not run.",
+        subject.caption
+    );
+    let (stem, title) = (format!("deviation-{}", subject.criterion), subject.title.to_owned());
+    Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption })
+}
+
+fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
+    let rows: Vec<&WidthRow> = rows.iter().filter(|row| row.subject.arch == arch).copied().collect();
+    let bound = x.range.map(|width| Datum::bare(width, BOUND)).to_vec();
+    let mut elements = vec![Element::line(arch, "bound", bound, Stroke::dashed(INK, 1.3))];
+    elements.extend(guide(&rows, arch));
+    let mut legend = Vec::new();
+    for (i, row) in rows.iter().enumerate() {
+        let look = Look::of_depth(i, rows.len());
+        let stroke = Stroke::solid(look.color, 1.5);
+        let series = format!("{arch}, H = {}", row.subject.depth);
+        let data: Vec<Datum> = row
+            .tried
+            .iter()
+            .map(|tried| Datum {
+                x: tried.width as f64,
+                y: tried.median_ratio * BOUND,
+                low: Some(tried.ratio_range[0] * BOUND),
+                high: Some(tried.ratio_range[1] * BOUND),
+            })
+            .collect();
+        elements.push(Element::line(&series, "", data.clone(), stroke));
+        elements.push(Element::points(&series, "median and range", data, look, true));
+        legend.push(Entry::new(Sample::marked(stroke, look, true), format!("H = {}", row.subject.depth)));
+    }
+    Panel { title: arch.to_owned(), id: arch.to_owned(), x: x.clone(), y: y.clone(), elements, legend }
+}
+
+/// A line of slope -1/2 through the centre of the panel's points, as long as they reach.
+fn guide(rows: &[&WidthRow], arch: &str) -> Option<Element> {
+    let points: Vec<[f64; 2]> = rows
+        .iter()
+        .flat_map(|row| &row.tried)
+        .map(|tried| [(tried.width as f64).ln(), (tried.median_ratio * BOUND).ln()])
+        .filter(|point| point.iter().all(|value| value.is_finite()))
+        .collect();
+    let mean = |axis: usize| points.iter().map(|point| point[axis]).sum::<f64>() / points.len() as f64;
+    let [x, y] = [mean(0), mean(1)];
+    let ends = points.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| [low.min(p[0]), high.max(p[0])]);
+    let data = ends.map(|end| Datum::bare(end.exp(), (y - (end - x) / 2.0).exp())).to_vec();
+    (ends[1] > ends[0]).then(|| Element::line(arch, "guide", data, Stroke::dotted(GREY, 1.6)))
+}

@@ -1,0 +1,79 @@
+//! Figure: the smallest eigenvalue of the infinitely wide network's Gram matrix against depth.
+
+use super::axis::{Axis, Kind, Scale};
+use super::figure::{Datum, Element, Entry, Figure, Look, Panel, Sample, Stroke};
+use super::group::{Group, archs};
+use super::number::significant;
+
+/// The figure; none without rows.
+pub fn figure(group: &Group<'_>) -> Option<Figure> {
+    let rows = || group.lambdas.iter().filter(|row| row.lambda0 > 0.0 && row.lambda0.is_finite());
+    let depths = rows().map(|row| row.subject.depth as f64);
+    let x = Axis::spanning("depth H (hidden layers)", "depth", Scale::Linear, Kind::Whole, depths)?;
+    let values = rows().map(|row| row.lambda0);
+    let y = Axis::spanning("λ₀ = λ_min(K⁽ᴴ⁾)", "lambda0", Scale::Log, Kind::Real, values)?;
+    let (mut elements, mut marks, mut legend) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, arch) in archs(rows().map(|row| &row.subject)).into_iter().enumerate() {
+        let look = Look::of_arch(arch, i);
+        let of_arch = rows().filter(|row| row.subject.arch == arch);
+        let data: Vec<Datum> = of_arch.map(|row| Datum::bare(row.subject.depth as f64, row.lambda0)).collect();
+        let stroke = Stroke::solid(look.color, 1.6);
+        legend.push(Entry::new(Sample::marked(stroke, look, true), arch));
+        if let Some((line, words)) = guide(arch, &data, group.chi1()) {
+            let stroke = Stroke::dotted(look.color, 1.6);
+            elements.push(Element::line(arch, "guide", line, stroke));
+            legend.push(Entry::new(Sample::line(stroke), words));
+        }
+        elements.push(Element::line(arch, "", data.clone(), stroke));
+        marks.push(Element::points(arch, "computed", data, look, true));
+    }
+    elements.extend(marks);
+    let id = "semilog".to_owned();
+    Some(Figure {
+        stem: "lambda0".to_owned(),
+        title: "Smallest eigenvalue at infinite width against depth".to_owned(),
+        subtitle: group.setting(),
+        panels: vec![Panel { title: String::new(), id, x, y, elements, legend }],
+        key: Vec::new(),
+        caption: caption(group.chi1()),
+    })
+}
+
+/// The theory's shape through the deepest value: the laws hold for deep networks, and a residual network of depth 1
+/// has no skip.
+fn guide(arch: &str, data: &[Datum], chi1: Option<f64>) -> Option<(Vec<Datum>, String)> {
+    let last = *data.last()?;
+    let first = data.first()?.x;
+    if arch == "fc" {
+        let chi1 = chi1.filter(|&chi1| chi1 < 1.0)?;
+        let at = |h: f64| Datum::bare(h, last.y * chi1.powf(h - last.x));
+        let words = format!("fc, theory: × χ₁ = {} per layer", significant(chi1, 3));
+        return (last.x > first).then(|| (vec![at(first), at(last.x)], words));
+    }
+    let first = first.max(2.0);
+    let steps = 24;
+    let at = |h: f64| Datum::bare(h, last.y * (last.x / h).powi(2));
+    let line = (0..=steps).map(|i| at(first + (last.x - first) * f64::from(i) / f64::from(steps))).collect();
+    (last.x > first).then(|| (line, format!("{arch}, guide: ∝ H⁻²")))
+}
+
+fn caption(chi1: Option<f64>) -> String {
+    let law = match chi1 {
+        Some(chi1) if chi1 < 1.0 => format!(
+            "In the fully connected network it shrinks by χ₁ = {} per layer once H is large (dotted), because this \
+             activation has χ₁ < 1. ",
+            significant(chi1, 3)
+        ),
+        Some(chi1) => format!(
+            "This activation has χ₁ = {}, which is not below 1: no exponential fall is expected in the fully \
+             connected network. ",
+            significant(chi1, 3)
+        ),
+        None => String::new(),
+    };
+    format!(
+        "Computed by quadrature, without any random network. {law}In residual networks it falls no faster than H⁻² \
+         (dotted, through the deepest value). A small λ₀ means a slow guaranteed rate; by itself it says nothing \
+         about any finite width."
+    )
+}
