@@ -47,7 +47,7 @@ impl Source {
 
 /// Bits that compare equal for any two NaNs.
 pub fn bits<T: Real>(x: T) -> u64 {
-    if x != x { u64::MAX } else { x.bits() }
+    if x.to_f64().is_nan() { u64::MAX } else { x.bits() }
 }
 
 pub fn assert_same_bits<T: Real>(found: &[T], expected: &[T], what: impl Fn() -> String) {

@@ -109,8 +109,8 @@ impl Runner {
             let tuning = Tuning { isa, blocks: how.blocks };
             let mut verdict = judge_call(oracles, |out| kernel(&tuning, out, Parallelism::Serial));
             if let (true, Some(pool)) = (how.threads, &self.pool) {
-                let parallel = judge_call(oracles, |out| pool.install(|| kernel(&tuning, out, Parallelism::Rayon)));
-                verdict.findings.extend(parallel.findings);
+                let threaded = judge_call(oracles, |out| pool.install(|| kernel(&tuning, out, Parallelism::Rayon)));
+                verdict.add_threaded(threaded);
             }
             verdict
         };

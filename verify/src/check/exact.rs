@@ -56,6 +56,11 @@ impl Exact {
         self.terms += 1;
     }
 
+    /// The nearest `f64`.
+    pub fn value(&self) -> f64 {
+        self.high + self.low
+    }
+
     /// `found` minus this sum.
     pub fn error_of(&self, found: f64) -> f64 {
         (found - self.high) - self.low
@@ -91,7 +96,7 @@ mod tests {
         }
         assert_eq!(sum.error_of(1.0), 0.0);
         assert_eq!(sum.error_of(0.0), -1.0);
-        assert_eq!(sum.terms(), 3);
+        assert_eq!((sum.terms(), sum.value()), (3, 1.0));
 
         // (1 + 2^-30)^2 - 1 - 2^-29 = 2^-60
         let x = 1.0 + 2f64.powi(-30);

@@ -66,6 +66,19 @@ pub struct Verdict {
     pub long_error_ratio: f64,
 }
 
+impl Verdict {
+    /// Adds the verdict on the same call on several threads, which should be the same.
+    pub fn add_threaded(&mut self, other: Self) {
+        let new: Vec<Finding> = other.findings.into_iter().filter(|finding| !self.findings.contains(finding)).collect();
+        self.findings.extend(new.into_iter().map(|finding| {
+            let element = format!("{}, on several threads", finding.element);
+            Finding { element, ..finding }
+        }));
+        self.error_ratio = self.error_ratio.max(other.error_ratio);
+        self.long_error_ratio = self.long_error_ratio.max(other.long_error_ratio);
+    }
+}
+
 /// A sum of this many products is long: its roundings have begun to cancel.
 pub const LONG: usize = 64;
 
@@ -131,8 +144,8 @@ impl<T: Real, const N: usize> Oracles<T, N> {
         let ratio = |i: usize| error_ratio(found[i], &exact[i], extra);
         let wrong = |i: usize| ratio(i) > 1.0;
         self.finding(Against::Exact, found, wrong, |i| {
-            let nearest = found[i].to_f64() - exact[i].error_of(found[i].to_f64());
-            format!("{nearest:e}; its error is {:.3} of the bound {:e}", ratio(i), exact[i].bound::<T>(extra))
+            let (value, bound) = (exact[i].value(), exact[i].bound::<T>(extra));
+            format!("{value:e}; its error is {:.3} of the bound {bound:e}", ratio(i))
         })
     }
 
@@ -254,6 +267,19 @@ mod tests {
             assert!(ratios.iter().all(|ratio| (ratio - f64::from(bounds.abs())).abs() < 0.01 || bounds.is_nan()));
             assert!(ratios.iter().all(|ratio| ratio.is_infinite() == bounds.is_nan()));
         }
+    }
+
+    #[test]
+    fn what_only_threads_get_wrong_is_said_to_be_so() {
+        let (oracles, after) = oracles();
+        let wrong = |at| oracles.judge(&replaced(&after, at, |x| x + 100.0));
+        let mut verdict = oracles.judge(&after);
+        verdict.add_threaded(wrong([1, 1]));
+        assert_eq!(verdict.findings[0].element, "[1, 1], on several threads");
+        assert!(verdict.findings.len() == 5 && verdict.error_ratio > 1.0);
+        verdict = wrong([1, 1]);
+        verdict.add_threaded(wrong([1, 1]));
+        assert_eq!(verdict.findings.len(), 5);
     }
 
     #[test]

@@ -1,0 +1,347 @@
+//! Operands that end where the readable memory ends, and operands that begin where it begins: a kernel that reads or
+//! writes one element too far is killed by the operating system.
+#![cfg(unix)]
+
+mod common;
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::Once;
+
+use common::{Source, assert_same_bits};
+use fathom_kernels::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
+use fathom_kernels::gemm::{Tuning, gemm_tuned};
+use fathom_kernels::{Blocks, ConvGeometry, Isa, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, reference};
+
+/// Which end of an operand touches inaccessible memory.
+#[derive(Clone, Copy, Debug)]
+enum Edge {
+    First,
+    Last,
+}
+
+/// Readable and writable memory between two inaccessible pages, for elements `T`: any bit pattern of which is a value.
+struct Guarded<T> {
+    mapping: *mut u8,
+    page: usize,
+    pages: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: Real> Guarded<T> {
+    /// Room for at least `len` elements.
+    fn new(len: usize) -> Self {
+        // SAFETY: asks for a number.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        let page = usize::try_from(page).expect("the system knows its page size");
+        let pages = (len * size_of::<T>()).div_ceil(page).max(1);
+        let (access, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANON);
+        // SAFETY: a fresh anonymous mapping, wherever the system likes.
+        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), (pages + 2) * page, access, flags, -1, 0) };
+        assert!(mapping != libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
+        let mapping = mapping.cast::<u8>();
+        // SAFETY: the pages between the first and the last lie inside the mapping.
+        let result =
+            unsafe { libc::mprotect(mapping.add(page).cast(), pages * page, libc::PROT_READ | libc::PROT_WRITE) };
+        assert!(result == 0, "mprotect: {}", std::io::Error::last_os_error());
+        Self { mapping, page, pages, element: PhantomData }
+    }
+
+    /// A copy of `values` that touches an inaccessible page.
+    fn place(&mut self, values: &[T], edge: Edge) -> &mut [T] {
+        let (room, size) = (self.pages * self.page, size_of_val(values));
+        assert!(size <= room);
+        let start = match edge {
+            Edge::First => 0,
+            Edge::Last => room - size,
+        };
+        // SAFETY: the elements lie in the pages that can be read and written, which are this guard's alone; pages begin
+        // and end at multiples of an element's size, and anonymous memory is zero until it is written.
+        let place =
+            unsafe { std::slice::from_raw_parts_mut(self.mapping.add(self.page + start).cast::<T>(), values.len()) };
+        place.copy_from_slice(values);
+        place
+    }
+}
+
+impl<T> Drop for Guarded<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this guard's own, and slices of it do not outlive the guard.
+        unsafe { libc::munmap(self.mapping.cast(), (self.pages + 2) * self.page) };
+    }
+}
+
+thread_local! {
+    /// The text of what this thread is doing.
+    static CASE: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
+}
+
+/// Runs `kernel`; if the operating system stops it, `case` is the last thing on the standard error output.
+fn named(case: &str, kernel: impl FnOnce()) {
+    static HANDLER: Once = Once::new();
+    HANDLER.call_once(|| {
+        let handler = print_case as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        // SAFETY: the handler does only what a signal handler may.
+        unsafe {
+            libc::signal(libc::SIGSEGV, handler);
+            libc::signal(libc::SIGBUS, handler);
+        }
+    });
+    CASE.set((case.as_ptr(), case.len()));
+    kernel();
+    CASE.set((std::ptr::null(), 0));
+}
+
+extern "C" fn print_case(signal: libc::c_int) {
+    let (text, len) = CASE.get();
+    let why = b"\naccess beyond an operand: ";
+    // SAFETY: `write` and `signal` may be called here; the text is borrowed by `named`, which this interrupts. After
+    // the return the access is repeated, now with the default action, which ends the process.
+    unsafe {
+        libc::write(2, why.as_ptr().cast(), why.len());
+        if !text.is_null() {
+            libc::write(2, text.cast(), len);
+        }
+        libc::write(2, b"\n".as_ptr().cast(), 1);
+        libc::signal(signal, libc::SIG_DFL);
+    }
+}
+
+#[test]
+fn the_guards_do_stop_a_process() {
+    let mut guarded = Guarded::<f32>::new(100);
+    for (edge, offset) in [(Edge::First, -1), (Edge::First, 0), (Edge::Last, 99), (Edge::Last, 100)] {
+        let first = guarded.place(&[1.0; 100], edge).as_ptr();
+        // SAFETY: the child makes system calls and one access to memory that may be inaccessible: the fault is what is
+        // tested, and it ends nothing but the child.
+        let status = unsafe {
+            let child = libc::fork();
+            assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+            if child == 0 {
+                libc::signal(libc::SIGSEGV, libc::SIG_DFL);
+                libc::signal(libc::SIGBUS, libc::SIG_DFL);
+                let x = first.wrapping_offset(offset).read_volatile();
+                libc::_exit(if x == 1.0 { 0 } else { 1 });
+            }
+            let mut status = 0;
+            assert_eq!(libc::waitpid(child, &mut status, 0), child);
+            status
+        };
+        let inside = (0..100).contains(&offset);
+        assert_eq!(libc::WIFSIGNALED(status), !inside, "{edge:?} {offset}");
+        assert_eq!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, inside, "{edge:?} {offset}");
+    }
+}
+
+/// Sizes around the tiles of every kernel, 4 x 8, 6 x 16, 6 x 8, 12 x 32 and 12 x 16, along either side of C (a
+/// column-major C exchanges its sides).
+const AROUND_TILES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 25, 31, 32, 33];
+
+/// Strides of a `rows x cols` matrix: dense or with gaps, along rows or along columns.
+fn strides(kind: usize, rows: usize, cols: usize) -> (usize, usize) {
+    match kind % 5 {
+        0 => (cols, 1),
+        1 => (1, rows),
+        2 => (cols + 3, 1),
+        3 => (1, rows + 1),
+        _ => (2 * cols + 1, 2),
+    }
+}
+
+/// A matrix that is just as long as its last element requires.
+struct Matrix<T> {
+    values: Vec<T>,
+    rows: usize,
+    cols: usize,
+    strides: (usize, usize),
+}
+
+impl<T: Real> Matrix<T> {
+    fn random(source: &mut Source, (rows, cols): (usize, usize), kind: usize) -> Self {
+        let strides = strides(kind, rows, cols);
+        Self { values: source.values((rows - 1) * strides.0 + (cols - 1) * strides.1 + 1), rows, cols, strides }
+    }
+
+    fn of<'a>(&self, data: &'a [T]) -> MatRef<'a, T> {
+        MatRef::strided(data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
+    }
+
+    fn of_mut<'a>(&self, data: &'a mut [T]) -> MatMut<'a, T> {
+        MatMut::strided(data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
+    }
+}
+
+/// A product in every layout that `kind` leads to, under every instruction set, at both edges.
+fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3], kind: usize) {
+    let mut source = Source::new((kind + 7 * m + 31 * n) as u64);
+    let a = Matrix::<T>::random(&mut source, (m, k), kind);
+    let b = Matrix::<T>::random(&mut source, (k, n), kind / 5);
+    let c = Matrix::<T>::random(&mut source, (m, n), kind / 25);
+    let alpha = source.choose(&[1.0, 0.7].map(T::from_f64));
+    let beta = source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
+    let mut expected = c.values.clone();
+    reference::gemm(alpha, a.of(&a.values), b.of(&b.values), beta, c.of_mut(&mut expected));
+
+    let blocks = source.choose(&[None, Some(Blocks { mc: 8, kc: 2, nc: 20 })]);
+    for isa in Isa::available() {
+        for edge in [Edge::First, Edge::Last] {
+            let [for_a, for_b, for_c] = memory;
+            let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
+            let c_data = for_c.place(&c.values, edge);
+            let (view_a, view_b) = (a.of(a_data), b.of(b_data));
+            let case = format!(
+                "{} {isa} {m}x{n}x{k} strides {:?} {:?} {:?} {blocks:?} at its {edge:?}",
+                T::NAME,
+                a.strides,
+                b.strides,
+                c.strides
+            );
+            named(&case, || {
+                let view_c = c.of_mut(c_data);
+                gemm_tuned(&Tuning { isa, blocks }, alpha, view_a, view_b, beta, view_c, Parallelism::Serial);
+            });
+            assert_same_bits(c_data, &expected, || case.clone());
+        }
+    }
+}
+
+fn guarded_products<T: Real>() {
+    let largest = 33 * (2 * 33 + 1);
+    let mut memory = [(); 3].map(|()| Guarded::<T>::new(largest));
+    let mut kind = 0;
+    for m in AROUND_TILES {
+        for n in AROUND_TILES {
+            for k in [1, 2, 5] {
+                // 125 triples of layouts; a step that shares no factor with them visits all.
+                for _ in 0..4 {
+                    kind = (kind + 33) % 125;
+                    guarded_product::<T>(&mut memory, [m, n, k], kind);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gemm_stays_inside_its_operands_f32() {
+    guarded_products::<f32>();
+}
+
+#[test]
+fn gemm_stays_inside_its_operands_f64() {
+    guarded_products::<f64>();
+}
+
+/// Images, filters and outputs of one convolution.
+#[derive(Clone, Copy, Debug)]
+struct Shapes {
+    geometry: ConvGeometry,
+    x: [usize; 4],
+    w: [usize; 4],
+    y: [usize; 4],
+}
+
+impl Shapes {
+    fn random(source: &mut Source) -> Self {
+        loop {
+            let geometry = ConvGeometry {
+                kernel: [source.choose(&[1, 2, 3]), source.choose(&[1, 3, 5])],
+                stride: [source.between(1, 2), source.between(1, 2)],
+                padding: [source.between(0, 2), source.between(0, 2)],
+                dilation: [source.between(1, 2), source.between(1, 2)],
+            };
+            let size = [source.between(1, 6), source.choose(&[1, 3, 4, 7, 8, 9, 16, 17, 33])];
+            let Ok([oh, ow]) = geometry.output_size(size) else { continue };
+            let n = source.between(1, 2);
+            let [c, o] = [(); 2].map(|()| source.choose(&[1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17]));
+            let [kh, kw] = geometry.kernel;
+            return Self { geometry, x: [n, c, size[0], size[1]], w: [o, c, kh, kw], y: [n, o, oh, ow] };
+        }
+    }
+}
+
+/// Dense as NCHW, dense with the channels outermost, or with gaps after each row and plane; and the length.
+fn tensor_layout(source: &mut Source, shape: [usize; 4]) -> ([usize; 4], usize) {
+    let [n, c, h, w] = shape;
+    let strides = match source.between(0, 2) {
+        0 => [c * h * w, h * w, w, 1],
+        1 => [h * w, n * h * w, w, 1],
+        _ => [((w + 1) * h + 2) * c, (w + 1) * h + 2, w + 1, 1],
+    };
+    (strides, shape.iter().zip(strides).map(|(extent, stride)| (extent - 1) * stride).sum::<usize>() + 1)
+}
+
+/// A tensor that is just as long as its last element requires.
+struct Tensor<T> {
+    values: Vec<T>,
+    shape: [usize; 4],
+    strides: [usize; 4],
+}
+
+impl<T: Real> Tensor<T> {
+    fn random(source: &mut Source, shape: [usize; 4]) -> Self {
+        let (strides, len) = tensor_layout(source, shape);
+        Self { values: source.values(len), shape, strides }
+    }
+
+    fn of<'a>(&self, data: &'a [T]) -> TensorRef<'a, T> {
+        TensorRef::strided(data, self.shape, self.strides).unwrap()
+    }
+
+    fn of_mut<'a>(&self, data: &'a mut [T]) -> TensorMut<'a, T> {
+        TensorMut::strided(data, self.shape, self.strides).unwrap()
+    }
+}
+
+/// All three passes of one random convolution under every instruction set, at both edges.
+fn guarded_convolution<T: Real>(memory: &mut [Guarded<T>; 3], seed: u64) {
+    let mut source = Source::new(seed);
+    let s = Shapes::random(&mut source);
+    let g = &s.geometry;
+    let [x, w, y] = [s.x, s.w, s.y].map(|shape| Tensor::<T>::random(&mut source, shape));
+    let (alpha, beta) = (source.choose(&[1.0, 0.7].map(T::from_f64)), source.choose(&[0.0, -0.3].map(T::from_f64)));
+    let blocks = source.choose(&[None, Some(Blocks { mc: 8, kc: 3, nc: 20 })]);
+    let (mut ex, mut ew, mut ey) = (x.values.clone(), w.values.clone(), y.values.clone());
+    let (vx, vw, vy) = (x.of(&x.values), w.of(&w.values), y.of(&y.values));
+    reference::conv_forward(g, alpha, vw, vx, beta, y.of_mut(&mut ey));
+    reference::conv_backward_input(g, alpha, vw, vy, beta, x.of_mut(&mut ex));
+    reference::conv_backward_weights(g, alpha, vy, vx, beta, w.of_mut(&mut ew));
+
+    for isa in Isa::available() {
+        for edge in [Edge::First, Edge::Last] {
+            let (tuning, serial) = (Tuning { isa, blocks }, Parallelism::Serial);
+            let case = |pass: &str| format!("{pass} {} {isa} seed {seed} at its {edge:?}: {s:?}", T::NAME);
+            let [for_x, for_w, for_y] = memory;
+            let (fx, fw) = (for_x.place(&x.values, edge), for_w.place(&w.values, edge));
+            let fy = for_y.place(&y.values, edge);
+
+            let text = case("forward");
+            named(&text, || forward_tuned(&tuning, g, (alpha, w.of(fw)), x.of(fx), (beta, y.of_mut(fy)), serial));
+            assert_same_bits(fy, &ey, || text.clone());
+
+            fy.copy_from_slice(&y.values);
+            let text = case("backward_input");
+            let dx = |fx| (beta, x.of_mut(fx));
+            named(&text, || backward_input_tuned(&tuning, g, (alpha, w.of(fw)), y.of(fy), dx(fx), serial));
+            assert_same_bits(fx, &ex, || text.clone());
+
+            fx.copy_from_slice(&x.values);
+            let text = case("backward_weights");
+            let dw = |fw| (beta, w.of_mut(fw));
+            named(&text, || backward_weights_tuned(&tuning, g, (alpha, y.of(fy)), x.of(fx), dw(fw), serial));
+            assert_same_bits(fw, &ew, || text.clone());
+        }
+    }
+}
+
+#[test]
+fn convolutions_stay_inside_their_operands_f32() {
+    let mut memory = [(); 3].map(|()| Guarded::<f32>::new(1 << 15));
+    (0..400).for_each(|seed| guarded_convolution(&mut memory, seed));
+}
+
+#[test]
+fn convolutions_stay_inside_their_operands_f64() {
+    let mut memory = [(); 3].map(|()| Guarded::<f64>::new(1 << 15));
+    (0..400).for_each(|seed| guarded_convolution(&mut memory, 1000 + seed));
+}
