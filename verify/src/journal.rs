@@ -31,7 +31,7 @@ impl Journal {
         let mut text = Vec::new();
         file.read_to_end(&mut text).with_context(context)?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        let rows = if whole == 0 { Vec::new() } else { rows::parse(&text[..whole], path)? };
+        let rows = rows::parse(&text[..whole], path)?.rows;
         if whole < text.len() {
             eprintln!("note: the last line of {} was torn and is dropped", path.display());
             file.set_len(whole as u64).with_context(context)?;

@@ -6,18 +6,16 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-mod check_command;
+mod check;
 mod cli;
-mod gram;
-mod info;
+mod command;
 mod journal;
 mod progress;
 mod provenance;
-mod reproduce;
+mod report;
 mod rows;
 mod samples;
 mod study;
-mod width;
 
 /// What the user asked for cannot be done as asked: exit code 2.
 #[derive(Debug)]
@@ -64,12 +62,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     // Before any kernel runs, so that a bad FATHOM_ISA is one clear line.
     fathom_kernels::Isa::from_environment()?;
     match &cli.command {
-        Command::Check(args) => check_command::run(args),
-        Command::Gram(args) => gram::run(args),
-        Command::Width(args) => width::run(args),
-        Command::Reproduce(args) => reproduce::run(args),
-        Command::Report(args) => reproduce::report(args),
-        Command::Info(args) => info::run(args),
+        Command::Check(args) => command::check::run(args),
+        Command::Gram(args) => command::gram::run(args),
+        Command::Width(args) => command::width::run(args),
+        Command::Reproduce(args) => command::reproduce::run(args),
+        Command::Report(args) => command::report::run(args),
+        Command::Info(args) => command::info::run(args),
     }
 }
 
@@ -80,6 +78,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
     let usage = caused_by(|cause| {
         cause.is::<Usage>()
+            || cause.is::<check::CaseError>()
             || cause.is::<fathom_model::DatasetError>()
             || cause.is::<fathom_model::ArchitectureError>()
             || cause.is::<fathom_kernels::IsaError>()

@@ -27,6 +27,12 @@ impl Progress {
         self.bar.inc(units);
     }
 
+    /// `done` of `total` units of work.
+    pub fn at(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+    }
+
     /// A finished part, as a line of its own.
     pub fn line(&self, text: &str) {
         if self.bar.is_hidden() {

@@ -195,6 +195,16 @@ pub struct RowsRead {
 pub fn read_rows(path: &Path) -> anyhow::Result<RowsRead> {
     let shown = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let read = parse(&bytes, path)?;
+    if read.rows.is_empty() {
+        bail!("{shown} holds no rows: measure first, with `verify width --out {shown}` or `verify reproduce`");
+    }
+    Ok(read)
+}
+
+/// The rows in `bytes`, the text of the file at `path`; there may be none. Otherwise as [`read_rows`].
+pub fn parse(bytes: &[u8], path: &Path) -> anyhow::Result<RowsRead> {
+    let shown = path.display();
     let mut read = RowsRead { rows: Vec::new(), note: None };
     for (i, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let complete = line.ends_with(b"\n");
@@ -209,8 +219,26 @@ pub fn read_rows(path: &Path) -> anyhow::Result<RowsRead> {
             Err(error) => bail!("{shown}, line {}: not a row of results: {error}", i + 1),
         }
     }
-    if read.rows.is_empty() {
-        bail!("{shown} holds no rows: measure first, with `verify width --out {shown}` or `verify reproduce`");
-    }
     Ok(read)
+}
+
+/// One line for the eye.
+impl std::fmt::Display for WidthRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (arch, criterion, depth) = (&self.subject.arch, &self.criterion, self.subject.depth);
+        let width = match (self.status, self.width) {
+            (Status::Measured, Some(width)) => format!("{width:.0}"),
+            (_, Some(width)) => format!("~{width:.2e}"),
+            (_, None) => format!("> {:.0}", self.low),
+        };
+        let interval = match (self.status, self.high) {
+            (Status::Censored, _) => self.note.clone().unwrap_or_default(),
+            (Status::Measured, Some(high)) => format!("{:.0} to {high:.0}", self.low),
+            (Status::Measured, None) => format!("from {:.0}", self.low),
+            (Status::Extrapolated, high) => {
+                format!("{:.2e} to {:.2e}, extrapolated", self.low, high.unwrap_or(f64::NAN))
+            }
+        };
+        write!(f, "{arch:<12} {criterion:<16} {depth:>3} {width:>12}  {interval}")
+    }
 }

@@ -39,7 +39,9 @@ impl Samples {
                 let spec: Spec = text.parse()?;
                 let data = spec.draw(args.seed)?;
                 if let Some(samples) = args.samples.filter(|&n| n != data.samples()) {
-                    bail!(DatasetError::Spec(format!("--samples {samples} contradicts --data {text}: give one of them")));
+                    bail!(DatasetError::Spec(format!(
+                        "--samples {samples} contradicts --data {text}: give one of them"
+                    )));
                 }
                 image = image.or(spec.image_shape());
                 (data, spec.to_string())

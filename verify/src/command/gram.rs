@@ -85,8 +85,7 @@ struct Term {
 pub fn run(args: &GramArgs) -> Result<ExitCode> {
     let samples = Samples::load(&args.data)?;
     let network = &args.network;
-    let architecture =
-        Architecture::new(args.arch, args.depth, network.c_res, network.activation, samples.patches)?;
+    let architecture = Architecture::new(args.arch, args.depth, network.c_res, network.activation, samples.patches)?;
     let report = describe(args, &samples, &architecture);
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -157,7 +156,12 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
     }
     writeln!(out, "c_sigma {:.6}, chi_1 {:.6}", r.c_sigma, r.chi1)?;
     match &r.quadrature {
-        Some(q) => writeln!(out, "Gauss-Hermite with {} nodes; doubling them changes 1 part in {:.0e}", q.nodes, 1.0 / q.change.max(1e-16))?,
+        Some(q) => writeln!(
+            out,
+            "Gauss-Hermite with {} nodes; doubling them changes 1 part in {:.0e}",
+            q.nodes,
+            1.0 / q.change.max(1e-16)
+        )?,
         None => writeln!(out, "expectations in closed form")?,
     }
     writeln!(out, "\nK^(H), the Gram matrix of the last layer at infinite width")?;

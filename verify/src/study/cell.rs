@@ -79,8 +79,8 @@ impl Cell {
     pub fn measure(&self, starts: &mut Starts<'_>, lambda_max: f64) -> Result<WidthRow> {
         let began = Instant::now();
         let rate = 1.0 - self.settings.delta;
-        let evaluate = |width: usize| Ok(starts.ratios(self.criterion, width, self.settings.starts));
-        let (found, ratios) = search(self.settings.verdict()?, rate, self.settings.max_width, evaluate)?;
+        let evaluate = |width: usize| starts.ratios(self.criterion, width, self.settings.starts);
+        let (found, ratios) = search(self.settings.verdict()?, rate, self.settings.max_width, evaluate);
         let (estimate, note) = self.settle(&found, &ratios, rate);
         let at = estimate.width.unwrap_or(estimate.low);
         Ok(WidthRow {
@@ -110,7 +110,17 @@ impl Cell {
     fn settle(&self, found: &Found, ratios: &Ratios, rate: f64) -> (Estimate, Option<String>) {
         let (low, high) = (found.low as f64, found.high.map(|high| high as f64));
         if let Some(width) = found.width {
-            let note = high.is_none().then(|| "the widest run does not close the interval".to_owned());
+            // m* was run, but the widest run is too narrow for the upper end: the law may close the interval.
+            let law = match high {
+                None if self.criterion.falls_with_root_of_width() => extrapolate(ratios, rate).ok(),
+                _ => None,
+            };
+            let note = match (high, law) {
+                (None, Some(_)) => Some("upper end by the m^(-1/2) law, which the runs show".to_owned()),
+                (None, None) => Some("the widest run does not close the interval".to_owned()),
+                _ => None,
+            };
+            let high = high.or(law.map(|e| e.high.max(width)));
             return (Estimate { width: Some(width), low, high, status: Status::Measured }, note);
         }
         let widest = self.settings.max_width as f64;

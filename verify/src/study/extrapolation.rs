@@ -77,7 +77,8 @@ mod tests {
 
     fn ratios(power: f64) -> Ratios {
         // Starts that spread by a fifth around 8 (100 / m)^power.
-        let start = |m: usize, i: usize| 8.0 * (100.0 / m as f64).powf(power) * (0.8 + 0.02 * ((i * 7 + m) % 21) as f64);
+        let start =
+            |m: usize, i: usize| 8.0 * (100.0 / m as f64).powf(power) * (0.8 + 0.02 * ((i * 7 + m) % 21) as f64);
         [100, 200, 400, 800].map(|m| (m, (0..20).map(|i| start(m, i)).collect())).into()
     }
 

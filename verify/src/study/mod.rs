@@ -6,7 +6,9 @@ mod criterion;
 mod extrapolation;
 mod search;
 mod starts;
+mod sweep;
 
 pub use cell::{Cell, Settings};
 pub use criterion::Criterion;
 pub use starts::{Starts, train};
+pub use sweep::Sweep;

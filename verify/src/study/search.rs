@@ -28,18 +28,18 @@ pub fn passes(ratios: &[f64]) -> usize {
 }
 
 /// Runs `evaluate` at the widths that settle m* to about 2^(1/4), none beyond `max_width`.
-pub fn search<E>(
+pub fn search(
     verdict: Verdict,
     rate: f64,
     max_width: usize,
-    mut evaluate: impl FnMut(usize) -> Result<Vec<f64>, E>,
-) -> Result<(Found, Ratios), E> {
+    mut evaluate: impl FnMut(usize) -> Vec<f64>,
+) -> (Found, Ratios) {
     let mut ratios = Ratios::new();
     let enough = |ratios: &[f64]| passes(ratios) >= verdict.enough;
     let too_few = |ratios: &[f64]| passes(ratios) <= verdict.too_few;
     let mut width = FIRST.min(max_width);
     loop {
-        let found = evaluate(width)?;
+        let found = evaluate(width);
         let done = enough(&found);
         ratios.insert(width, found);
         if done || width == max_width {
@@ -53,38 +53,34 @@ pub fn search<E>(
             break;
         }
         let width = narrowest / 2;
-        ratios.insert(width, evaluate(width)?);
+        ratios.insert(width, evaluate(width));
     }
     let holds = |ratios: &[f64]| passes(ratios) as f64 >= rate * ratios.len() as f64;
-    bisect(&mut ratios, &mut evaluate, |r| !too_few(r))?;
-    bisect(&mut ratios, &mut evaluate, holds)?;
-    bisect(&mut ratios, &mut evaluate, enough)?;
+    bisect(&mut ratios, &mut evaluate, |r| !too_few(r));
+    bisect(&mut ratios, &mut evaluate, holds);
+    bisect(&mut ratios, &mut evaluate, enough);
 
     let width = crossing(&ratios, rate);
     let surely_below = |(&w, r): (&usize, &Vec<f64>)| too_few(r).then_some(w);
     let low = ratios.iter().rev().find_map(surely_below).unwrap_or(1);
     let surely_from = ratios.iter().rev().take_while(|(_, r)| enough(r)).last();
-    Ok((Found { width, low, high: surely_from.map(|(&w, _)| w) }, ratios))
+    (Found { width, low, high: surely_from.map(|(&w, _)| w) }, ratios)
 }
 
 /// Halves, in log m, the gap below the first width at which `is` holds until it is narrow.
-fn bisect<E>(
-    ratios: &mut Ratios,
-    evaluate: &mut impl FnMut(usize) -> Result<Vec<f64>, E>,
-    is: impl Fn(&[f64]) -> bool,
-) -> Result<(), E> {
+fn bisect(ratios: &mut Ratios, evaluate: &mut impl FnMut(usize) -> Vec<f64>, is: impl Fn(&[f64]) -> bool) {
     loop {
         // The last place where it changes from not holding to holding.
         let widths: Vec<(usize, bool)> = ratios.iter().map(|(&w, r)| (w, is(r))).collect();
         let gap = widths.windows(2).rev().find(|pair| !pair[0].1 && pair[1].1);
         let Some(&[(below, _), (above, _)]) = gap.map(|pair| <&[_; 2]>::try_from(pair).expect("a pair")) else {
-            return Ok(());
+            return;
         };
         let middle = (below as f64 * above as f64).sqrt().round() as usize;
         if above as f64 <= RESOLUTION * below as f64 || middle <= below || middle >= above {
-            return Ok(());
+            return;
         }
-        ratios.insert(middle, evaluate(middle)?);
+        ratios.insert(middle, evaluate(middle));
     }
 }
 
@@ -116,18 +112,12 @@ fn crossing(ratios: &Ratios, rate: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
     /// Starts that pass from a width of their own on.
     fn run(own: &[f64], max_width: usize) -> (Found, Ratios) {
         let verdict = Verdict::new(own.len(), 0.5).unwrap();
-        let evaluate = |width: usize| -> Result<Vec<f64>, Infallible> {
-            Ok(own.iter().map(|own| (own / width as f64).sqrt()).collect())
-        };
-        let Ok(found) = search(verdict, 0.5, max_width, evaluate);
-        found
+        search(verdict, 0.5, max_width, |width| own.iter().map(|own| (own / width as f64).sqrt()).collect())
     }
 
     #[test]
@@ -163,8 +153,9 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_not_monotone_is_pooled() {
-        let ratios: Ratios =
-            [(8, 0), (16, 6), (32, 4), (64, 10)].map(|(w, p)| (w, (0..10).map(|i| if i < p { 0.5 } else { 2.0 }).collect())).into();
+        let ratios: Ratios = [(8, 0), (16, 6), (32, 4), (64, 10)]
+            .map(|(w, p)| (w, (0..10).map(|i| if i < p { 0.5 } else { 2.0 }).collect()))
+            .into();
         // 16 and 32 pool to one half.
         let width = crossing(&ratios, 0.5).unwrap();
         assert!((width - 16.0).abs() < 1e-9, "{width}");

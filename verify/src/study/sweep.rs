@@ -1,8 +1,6 @@
-//! `width`: the required width of each cell, one row as each is done.
+//! The cells of a study, run one after another, a row as each is done.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use fathom_kernels::Activation;
@@ -10,13 +8,13 @@ use fathom_model::condition::{Conditions, NOISE};
 use fathom_model::population::population;
 use fathom_model::{Architecture, Kind};
 
-use crate::cli::{SearchArgs, WidthArgs};
+use super::{Cell, Criterion, Settings, Starts};
+use crate::cli::SearchArgs;
 use crate::journal::Journal;
 use crate::progress::Progress;
 use crate::provenance::Provenance;
 use crate::rows::{LambdaRow, Row, Status, WidthRow};
 use crate::samples::Samples;
-use crate::study::{Cell, Criterion, Settings, Starts};
 
 /// The cells of one data set and activation.
 pub struct Sweep {
@@ -28,55 +26,6 @@ pub struct Sweep {
     pub criteria: Vec<(Criterion, Vec<usize>)>,
     pub search: SearchArgs,
     pub seed: u64,
-}
-
-/// Runs the command.
-///
-/// # Errors
-/// When the data or the settings cannot be used, or a row cannot be written.
-pub fn run(args: &WidthArgs) -> Result<ExitCode> {
-    let sweep = Sweep {
-        samples: Samples::load(&args.data)?,
-        activation: args.network.activation,
-        c_res: args.network.c_res,
-        kinds: args.arch.clone(),
-        criteria: args.criterion.iter().map(|&criterion| (criterion, args.depth.0.clone())).collect(),
-        search: args.search,
-        seed: args.data.seed,
-    };
-    sweep.validate()?;
-    let mut journal = Journal::open(&args.out)?;
-    let progress = Progress::new(sweep.work());
-    sweep.run(&mut journal, &progress)?;
-    progress.finish();
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{:<12} {:<16} {:>3} {:>12}  95 % interval", "arch", "criterion", "H", "m*")?;
-    let cells: BTreeSet<String> = sweep.cells()?.iter().map(|(_, cell)| cell.id()).collect();
-    for row in journal.rows() {
-        if let Row::Width(row) = row
-            && cells.contains(&row.cell)
-        {
-            writeln!(out, "{}", line(row))?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A row for the eye.
-pub fn line(row: &WidthRow) -> String {
-    let (arch, criterion, depth) = (&row.subject.arch, &row.criterion, row.subject.depth);
-    let width = match (row.status, row.width) {
-        (Status::Measured, Some(width)) => format!("{width:.0}"),
-        (_, Some(width)) => format!("~{width:.2e}"),
-        (_, None) => format!("> {:.0}", row.low),
-    };
-    let interval = match (row.status, row.high) {
-        (Status::Censored, _) => row.note.clone().unwrap_or_default(),
-        (Status::Measured, Some(high)) => format!("{:.0} to {high:.0}", row.low),
-        (Status::Measured, None) => format!("from {:.0}", row.low),
-        (Status::Extrapolated, high) => format!("{:.2e} to {:.2e}, extrapolated", row.low, high.unwrap_or(f64::NAN)),
-    };
-    format!("{arch:<12} {criterion:<16} {depth:>3} {width:>12}  {interval}")
 }
 
 impl Sweep {
@@ -115,7 +64,7 @@ impl Sweep {
     }
 
     /// Every cell, those of one architecture and depth side by side.
-    fn cells(&self) -> Result<Vec<(Architecture, Cell)>> {
+    pub fn cells(&self) -> Result<Vec<(Architecture, Cell)>> {
         let mut cells = Vec::new();
         for architecture in self.architectures()? {
             let asked = self.criteria.iter().filter(|(_, depths)| depths.contains(&architecture.depth()));
@@ -168,8 +117,7 @@ impl Sweep {
             }))?;
         }
         let network = (architecture, &self.samples.data);
-        let mut starts =
-            Starts::new(network, (&limit.kernel, conditions.lambda0), self.search.steps, first.seed());
+        let mut starts = Starts::new(network, (&limit.kernel, conditions.lambda0), self.search.steps, first.seed());
         for cell in cells {
             let units = if cell.criterion.trains() { 4 } else { 3 } * architecture.depth() as u64;
             progress.start(&format!("{} H = {} {}", architecture.kind(), architecture.depth(), cell.criterion));
@@ -180,7 +128,7 @@ impl Sweep {
                 } else {
                     cell.refuse(architecture, &conditions)
                 };
-                progress.line(&line(&row));
+                progress.line(&row.to_string());
                 journal.append(Row::Width(row))?;
             }
             progress.advance(units);

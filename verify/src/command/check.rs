@@ -1,0 +1,69 @@
+//! `check`: the kernels against their oracles.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use fathom_kernels::Isa;
+
+use crate::check::{self, LONG, Options, Outcome};
+use crate::cli::CheckArgs;
+use crate::progress::Progress;
+use crate::provenance::Provenance;
+use crate::rows::Row;
+
+/// Runs the command: exit code 1 when a case fails.
+///
+/// # Errors
+/// When the case does not exist, or stdout cannot be written.
+pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let outcome = check(&args.isa, args.case.clone(), false)?;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string(&Row::Checked(outcome.row(Provenance::here())))?)?;
+    } else {
+        print(&mut out, &outcome)?;
+    }
+    Ok(ExitCode::from(if outcome.passed() { 0 } else { 1 }))
+}
+
+/// Checks the instruction sets given, or, when none are, the one that `FATHOM_ISA` forces, or all. Failures go to
+/// stderr, each with the line that reproduces it.
+///
+/// # Errors
+/// When the case does not exist.
+pub fn check(isas: &[Isa], case: Option<String>, quick: bool) -> Result<Outcome> {
+    let forced = std::env::var_os("FATHOM_ISA").is_some_and(|isa| !isa.is_empty());
+    let isas = match isas {
+        [] if forced => vec![Isa::active()],
+        [] => Isa::COMPILED.to_vec(),
+        some => some.to_vec(),
+    };
+    if let Some(&missing) = isas.iter().find(|isa| !isa.is_available() && isas.len() == 1) {
+        return Err(fathom_kernels::IsaError::Missing(missing).into());
+    }
+    let progress = Progress::new(0);
+    progress.start("checking the kernels");
+    let outcome = check::run(&Options { isas, case, quick }, |done, total| progress.at(done as u64, total as u64))?;
+    progress.finish();
+    for failure in &outcome.failures {
+        eprintln!("FAILED {failure}");
+    }
+    Ok(outcome)
+}
+
+/// The outcome, for the eye.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn print(out: &mut impl Write, outcome: &Outcome) -> std::io::Result<()> {
+    let names = |isas: &[Isa]| isas.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", ");
+    let verdict = if outcome.passed() { "all pass" } else { "FAILED" };
+    let Outcome { cases, failed, seconds, worst_error_ratio, worst_case, worst_long_error_ratio, .. } = outcome;
+    writeln!(out, "{cases} cases on {}, {failed} failed: {verdict} ({seconds:.1} s)", names(&outcome.isas))?;
+    if !outcome.skipped.is_empty() {
+        writeln!(out, "not checked, since this CPU lacks it: {}", names(&outcome.skipped))?;
+    }
+    writeln!(out, "worst error: {worst_error_ratio:.3} of the bound c k eps sum |a||b|, c = 1 ({worst_case})")?;
+    writeln!(out, "worst error of sums of {LONG} products or more: {worst_long_error_ratio:.4} of the bound")
+}

@@ -1,0 +1,8 @@
+//! The commands, one to a file: each takes its arguments and returns its exit code.
+
+pub mod check;
+pub mod gram;
+pub mod info;
+pub mod report;
+pub mod reproduce;
+pub mod width;

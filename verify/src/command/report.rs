@@ -1,0 +1,42 @@
+//! `report`: figures and one page from rows that were measured before.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::cli::ReportArgs;
+use crate::report;
+use crate::rows::{Row, read_rows};
+
+/// Runs the command.
+///
+/// # Errors
+/// When rows cannot be read or the report cannot be written.
+pub fn run(args: &ReportArgs) -> Result<ExitCode> {
+    let mut rows = Vec::new();
+    for path in &args.rows {
+        let read = read_rows(path)?;
+        if let Some(note) = read.note {
+            eprintln!("note: {note}");
+        }
+        rows.extend(read.rows);
+    }
+    write(&rows, &args.out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the report and prints its headlines and where it is.
+///
+/// # Errors
+/// When the report cannot be written.
+pub fn write(rows: &[Row], folder: &Path) -> Result<()> {
+    let report = report::write(rows, folder)?;
+    let mut out = std::io::stdout().lock();
+    for headline in &report.headlines {
+        writeln!(out, "{headline}")?;
+    }
+    writeln!(out, "{}", report.paths[0].display())?;
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! The program as its users meet it: outputs, files and exit codes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A folder of the test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fathom-test-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn verify(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_verify")).args(args).output().unwrap()
+}
+
+/// Runs to success and returns stdout.
+fn ok(args: &[&str]) -> String {
+    let output = verify(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs to failure and returns the exit code and stderr.
+fn fails(args: &[&str]) -> (i32, String) {
+    let output = verify(args);
+    assert!(!output.status.success(), "{args:?} succeeded");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn rows(path: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn gram_describes_a_csv_file() {
+    let folder = Folder::new("gram");
+    let data = folder.file("x.csv", "a,b,c\n1,0,0\n0,2,0\n0,0,3\n");
+    for arch in ["fc", "resnet", "conv-resnet"] {
+        let text = ok(&["gram", "--data", &data, "--arch", arch, "--depth", "3", "--json"]);
+        let json: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["schema"], "fathom.gram/1");
+        assert_eq!(json["n"], 3);
+        let (least, most) = (json["lambda0"].as_f64().unwrap(), json["lambda_max"].as_f64().unwrap());
+        let kernel = &json["kernel"];
+        let trace: f64 = (0..3).map(|i| kernel[i][i].as_f64().unwrap()).sum();
+        assert!(least > 0.0 && least <= trace / 3.0 && trace / 3.0 <= most, "{text}");
+        assert_eq!(kernel[0][1], kernel[1][0]);
+    }
+    // Orthonormal inputs and one layer: K is chi_1 times the identity.
+    let json: Value = serde_json::from_str(&ok(&["gram", "--data", &data, "--depth", "1", "--json"])).unwrap();
+    assert!((json["lambda0"].as_f64().unwrap() - json["chi1"].as_f64().unwrap()).abs() < 1e-12);
+    let text = ok(&["gram", "--data", &data, "--activation", "softplus:4", "--depth", "2"]);
+    for part in ["lambda_0", "three conditions", "Theorem 5.1", "2^O(H)"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = ok(&["gram", "--data", &data, "--depth", "40"]);
+    assert!(text.contains("rounding noise"), "{text}");
+}
+
+#[test]
+fn unusable_input_is_one_clear_line_and_exit_code_2() {
+    let folder = Folder::new("bad");
+    let parallel = folder.file("parallel.csv", "1,2\n3,4\n-2,-4\n");
+    let nan = folder.file("nan.csv", "1,2\nNaN,4\n");
+    let text = folder.file("text.csv", "1,2\n3,four\n");
+    let empty = folder.file("empty.csv", "");
+    let npy = folder.file("broken.npy", "no array");
+    let ragged = folder.file("ragged.csv", "1,2\n3\n");
+    for (args, message) in [
+        (vec!["gram", "--data", &parallel], "rows 1 and 3 are parallel"),
+        (vec!["gram", "--data", &nan], "row 2, column 1 is NaN"),
+        (vec!["gram", "--data", &text], "row 2, column 2: \"four\" is not a number"),
+        (vec!["gram", "--data", &empty], "there are no samples"),
+        (vec!["gram", "--data", &npy], "broken.npy"),
+        (vec!["gram", "--data", &ragged], "row 2 has 1 numbers"),
+        (vec!["gram", "--data", "/nowhere.csv"], "cannot read /nowhere.csv"),
+        (vec!["gram", "--data", "ball:n=3"], "cannot read \"ball:n=3\" as data"),
+        (vec!["gram", "--data", "sphere:n=4,d=6", "--samples", "3"], "contradicts"),
+        (vec!["gram", "--arch", "vgg"], "use fc, resnet or conv-resnet"),
+        (vec!["gram", "--activation", "softplus:-1"], "softplus:BETA with BETA > 0"),
+        (vec!["gram", "--arch", "resnet", "--c-res", "1.5"], "c_res must lie between 0 and 1"),
+        (vec!["gram", "--depth", "0"], "depth must be at least 1"),
+        (vec!["gram", "--arch", "conv-resnet", "--patch", "1x2"], "odd sides"),
+        (vec!["gram", "--image", "3x3x3"], "give --image"),
+        (vec!["width", "--criterion", "speed", "--out", "x"], "use init-closeness"),
+        (vec!["width", "--starts", "5", "--out", "x"], "give --starts 6 or more"),
+        (vec!["check", "--isa", "sse9"], "unknown instruction set"),
+        (vec!["check", "--case", "nonsense"], "there is no case \"nonsense\""),
+        (vec!["report", "/nowhere.jsonl"], "cannot read /nowhere.jsonl"),
+    ] {
+        let (code, stderr) = fails(&args);
+        assert!(stderr.contains(message), "{args:?}: {stderr}");
+        let expected = if args[0] == "report" { 1 } else { 2 };
+        assert_eq!(code, expected, "{args:?}: {stderr}");
+    }
+    assert!(!Path::new("x").exists(), "a refused sweep leaves no file");
+}
+
+#[test]
+fn an_instruction_set_that_cannot_be_had_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_verify")).args(["info"]).env("FATHOM_ISA", "mmx").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("FATHOM_ISA takes one of portable"));
+}
+
+const SMALL: [&str; 11] = [
+    "width",
+    "--arch",
+    "fc,resnet",
+    "--depth",
+    "1:2",
+    "--criterion",
+    "init-closeness,init-positivity",
+    "--samples",
+    "2",
+    "--max-width",
+    "4096",
+];
+
+#[test]
+fn width_writes_rows_that_a_second_run_goes_on_from() {
+    let folder = Folder::new("width");
+    let out = folder.path("rows.jsonl");
+    let args = [&SMALL[..], &["--out", &out]].concat();
+    let text = ok(&args);
+    let first = rows(&out);
+    let widths: Vec<&Value> = first.iter().filter(|row| row["schema"] == "fathom.width/1").collect();
+    assert_eq!(widths.len(), 8);
+    for row in &widths {
+        let (low, width, high) = (row["low"].as_f64(), row["width"].as_f64(), row["high"].as_f64());
+        assert_eq!(row["status"], "measured", "{row}");
+        assert!(low <= width && width <= high, "{row}");
+        for key in ["arch", "activation", "depth", "criterion", "parameters_per_sample", "provenance", "cell_seed"] {
+            assert!(!row[key].is_null(), "{key} of {row}");
+        }
+    }
+    assert_eq!(text.lines().count(), 9, "{text}");
+
+    // A second run measures nothing; a torn and a missing row are measured again, to the bit.
+    let before = std::fs::read_to_string(&out).unwrap();
+    ok(&args);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), before);
+    let cut = before.trim_end().rfind('\n').unwrap() + 40;
+    std::fs::write(&out, &before[..cut]).unwrap();
+    let output = verify(&args);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("torn"));
+    let forget = |row: &Value| {
+        let mut row = row.clone();
+        row.as_object_mut().unwrap().remove("seconds");
+        row
+    };
+    let again = rows(&out);
+    assert_eq!(again.iter().map(forget).collect::<Vec<_>>(), first.iter().map(forget).collect::<Vec<_>>());
+}
+
+#[test]
+fn rows_do_not_depend_on_the_threads_or_the_order() {
+    let folder = Folder::new("threads");
+    let (one, two) = (folder.path("one.jsonl"), folder.path("two.jsonl"));
+    let run = |threads: &str, arch: &str, out: &str| {
+        let trained = ["width", "--depth", "2", "--criterion", "drift,fit", "--samples", "2", "--max-width", "32"];
+        let args = [&trained[..], &["--steps", "50", "--arch", arch, "--out", out]].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
+        assert!(command.args(args).env("RAYON_NUM_THREADS", threads).output().unwrap().status.success());
+    };
+    run("1", "fc,resnet", &one);
+    run("2", "resnet,fc", &two);
+    let found = |path: &str| {
+        let mut all: Vec<String> = rows(path)
+            .into_iter()
+            .map(|mut row| {
+                let row = row.as_object_mut().unwrap();
+                row.remove("seconds");
+                row.remove("provenance");
+                serde_json::to_string(row).unwrap()
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(found(&one), found(&two));
+}
+
+#[test]
+fn beyond_the_widest_run_a_cell_is_censored_or_extrapolated() {
+    let folder = Folder::new("censored");
+    let out = folder.path("rows.jsonl");
+    ok(&[
+        "width",
+        "--arch",
+        "fc",
+        "--depth",
+        "3",
+        "--criterion",
+        "init-closeness,init-positivity",
+        "--max-width",
+        "64",
+        "--out",
+        &out,
+    ]);
+    let rows = rows(&out);
+    let of = |criterion: &str| rows.iter().find(|row| row["criterion"] == criterion).unwrap();
+    let closeness = of("init-closeness");
+    assert_ne!(closeness["status"], "measured", "{closeness}");
+    assert!(closeness["note"].is_string());
+    if closeness["status"] == "censored" {
+        assert!(closeness["width"].is_null() && closeness["low"] == 64.0, "{closeness}");
+    } else {
+        assert!(closeness["width"].as_f64().unwrap() > 64.0, "{closeness}");
+    }
+}
+
+#[test]
+fn a_report_is_drawn_from_rows_alone() {
+    let folder = Folder::new("report");
+    let (out, page) = (folder.path("rows.jsonl"), folder.path("report"));
+    ok(&[&SMALL[..], &["--out", &out]].concat());
+    let text = ok(&["report", &out, "--out", &page]);
+    assert!(text.contains("report.html"), "{text}");
+    let html = std::fs::read_to_string(Path::new(&page).join("report.html")).unwrap();
+    assert!(html.contains("<svg") && html.contains("init-closeness") && !html.contains("src=\"http"));
+    assert!(Path::new(&page).join("figures").read_dir().unwrap().count() >= 3);
+
+    let broken = folder.file("broken.jsonl", "{\"schema\": \"fathom.width/9\"}\n");
+    assert!(fails(&["report", &broken, "--out", &page]).1.contains("broken.jsonl, line 1"));
+    let empty = folder.file("empty.jsonl", "");
+    assert!(fails(&["report", &empty, "--out", &page]).1.contains("holds no rows"));
+}
+
+#[test]
+fn info_names_the_machine() {
+    let json: Value = serde_json::from_str(&ok(&["info", "--json"])).unwrap();
+    assert_eq!(json["schema"], "fathom.info/1");
+    assert!(json["oracles"].as_array().unwrap().iter().any(|oracle| oracle.as_str().unwrap().starts_with("faer 0.24")));
+}
