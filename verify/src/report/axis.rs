@@ -33,6 +33,8 @@ pub struct Axis {
     pub kind: Kind,
     /// The values at its ends.
     pub range: [f64; 2],
+    /// The least and the greatest value that it was made for.
+    pub data: [f64; 2],
 }
 
 /// A tick; a minor one has no label.
@@ -58,7 +60,14 @@ impl Axis {
         if low > high {
             return None;
         }
-        Some(Self { title: title.to_owned(), column, scale, kind, range: widened(scale, kind, low, high) })
+        Some(Self {
+            title: title.to_owned(),
+            column,
+            scale,
+            kind,
+            range: widened(scale, kind, low, high),
+            data: [low, high],
+        })
     }
 
     /// Where `value` lies: 0 at the lower end, 1 at the upper.
@@ -85,7 +94,7 @@ impl Axis {
     }
 
     fn whole_ticks(&self, most: usize) -> Vec<Tick> {
-        let (first, last) = (self.range[0].ceil() as usize, self.range[1].floor() as usize);
+        let (first, last) = (self.data[0].ceil() as usize, self.data[1].floor() as usize);
         let step = if self.scale == Scale::Log { 1 } else { ((last - first) / most.max(1) + 1).max(1) };
         let ticks = (first..=last).filter(|value| value % step == 0);
         let mut last_label = f64::NEG_INFINITY;
@@ -129,8 +138,8 @@ impl Axis {
                 let at = f64::from(unit) * 10f64.powi(power);
                 // Fewer than three decades give too few labels to read a value from: 2 and 5 are labelled as well.
                 let label = match unit {
+                    1 | 2 | 5 if decades < 3 => Some(multiple(unit, power)),
                     1 if power.rem_euclid(stride) == 0 => Some(decade(power)),
-                    2 | 5 if decades < 3 => Some(small_multiple(unit, power)),
                     _ => None,
                 };
                 if inside(at) && (unit == 1 || decades <= 9) {
@@ -142,10 +151,11 @@ impl Axis {
     }
 }
 
-fn small_multiple(unit: i32, power: i32) -> String {
+fn multiple(unit: i32, power: i32) -> String {
     match power {
-        0..=2 => whole((unit * 10i32.pow(power as u32)) as usize),
-        -1 => format!("0.{unit}"),
+        0..=3 => whole((unit * 10i32.pow(power as u32)) as usize),
+        -3..=-1 => format!("{:.*}", power.unsigned_abs() as usize, f64::from(unit) * 10f64.powi(power)),
+        _ if unit == 1 => decade(power),
         _ => format!("{unit}×{}", decade(power)),
     }
 }

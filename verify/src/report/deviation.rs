@@ -62,11 +62,11 @@ fn figure(group: &Group<'_>, subject: &Subject) -> Option<Figure> {
     ];
     let caption = format!(
         "{} The dotted guide falls as 1/√m; its height is set to the data. Lines that run beside it support \
-         extrapolating by that law; they do not prove it for widths that were not run.",
+         extrapolating by that law; they do not prove it for widths that were not run. Depths are set slightly apart.",
         subject.caption
     );
     let (stem, title) = (format!("deviation-{}", subject.criterion), subject.title.to_owned());
-    Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption })
+    Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption }.with_shared_legend())
 }
 
 fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
@@ -89,8 +89,9 @@ fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
                 high: Some(tried.ratio_range[1] * BOUND),
             })
             .collect();
-        elements.push(Element::line(&series, "", data.clone(), stroke));
-        elements.push(Element::points(&series, "median and range", data, look, true));
+        let nudge = (i as f64 - (rows.len() - 1) as f64 / 2.0) * 1.5;
+        elements.push(Element::line(&series, "", data.clone(), stroke).nudged(nudge));
+        elements.push(Element::points(&series, "median and range", data, look, true).nudged(nudge));
         legend.push(Entry::new(Sample::marked(stroke, look, true), format!("H = {}", row.subject.depth)));
     }
     Panel { title: arch.to_owned(), id: arch.to_owned(), x: x.clone(), y: y.clone(), elements, legend }

@@ -5,7 +5,7 @@ use super::figure::{Datum, Element, Entry, Figure, Form, GREY, Look, Marker, Pan
 use super::finding::{Finding, point};
 use super::fit::{Fit, Law};
 use super::group::{Group, meaning};
-use super::number::{interval, significant};
+use super::number::{fixed_interval, significant};
 use crate::rows::{Status, WidthRow};
 
 /// The figure of one criterion; none without findings.
@@ -63,17 +63,17 @@ fn panel(law: Law, findings: &[&Finding<'_>], guide: Option<&Guide>) -> Option<P
 
     let mut elements = Vec::new();
     let mut legend = Vec::new();
-    if let (Some(guide), Law::Exponential) = (guide, law) {
-        let stroke = Stroke::dotted(GREY, 1.6);
-        elements.push(Element::line("theory for fc", "guide", guide.ends.to_vec(), stroke));
-    }
-    let count = findings.len();
+    let guide = guide.filter(|_| law == Law::Exponential);
+    let dots = Stroke::dotted(GREY, 1.6);
     for (i, finding) in findings.iter().enumerate() {
         let look = Look::of_arch(finding.arch, i);
-        let nudge = (i as f64 - (count - 1) as f64 / 2.0) * 7.0;
+        let nudge = (i as f64 - (findings.len() - 1) as f64 / 2.0) * 7.0;
+        if let Some(guide) = guide.filter(|_| finding.arch == "fc") {
+            elements.push(Element::line("theory for fc", "guide", guide.ends.to_vec(), dots).nudged(nudge));
+        }
         let fit = if law == Law::Exponential { &finding.exponential } else { &finding.power };
         elements.extend(joins(finding, look, nudge));
-        elements.extend(fit.iter().flat_map(|fit| fit_lines(finding, fit, look)));
+        elements.extend(fit.iter().flat_map(|fit| fit_lines(finding, fit, look)).map(|line| line.nudged(nudge)));
         elements.extend(marks(finding, look, nudge));
         let stroke = Stroke::solid(look.color, 1.0);
         legend.push(match fit {
@@ -81,9 +81,9 @@ fn panel(law: Law, findings: &[&Finding<'_>], guide: Option<&Guide>) -> Option<P
             None => Entry::new(Sample::marker(look, true), format!("{}: no fit, too few depths", finding.arch)),
         });
     }
-    if let (Some(guide), Law::Exponential) = (guide, law) {
+    if let Some(guide) = guide {
         let words = format!("theory for fc: × χ₁⁻² = {} per layer", significant(guide.factor, 3));
-        legend.push(Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), words));
+        legend.push(Entry::new(Sample::line(dots), words));
     }
     Some(Panel { title: title.to_owned(), id: id.to_owned(), x, y, elements, legend })
 }
@@ -101,7 +101,7 @@ fn heights(findings: &[&Finding<'_>]) -> Vec<f64> {
 }
 
 fn fit_words(arch: &str, fit: &Fit) -> String {
-    let b = interval(&fit.b, 3);
+    let b = fixed_interval(&fit.b, 2);
     match fit.law {
         Law::Exponential => format!("{arch}: b = {b}, × {} per layer", significant(fit.growth().value, 3)),
         Law::Power => format!("{arch}: b = {b}"),
@@ -184,7 +184,7 @@ fn key(findings: &[&Finding<'_>]) -> Vec<Entry> {
         key.push(Entry::new(sample, "extrapolated by the 1/√m law"));
     }
     if any(Status::Censored) {
-        key.push(Entry::new(Sample::arrow(GREY), "wider than was run"));
+        key.push(Entry::new(Sample::arrow(GREY), "required width lies above"));
     }
     if findings.iter().any(|finding| finding.exponential.is_some()) {
         key.push(Entry::new(Sample::line(Stroke::solid(GREY, 1.0)), "fit"));

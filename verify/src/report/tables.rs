@@ -3,7 +3,7 @@
 use super::Section;
 use super::finding::Finding;
 use super::group::meaning;
-use super::number::{interval, significant, whole};
+use super::number::{fixed_interval, interval, significant, whole};
 use super::picture::escaped;
 use crate::provenance::Provenance;
 use crate::rows::{CheckedRow, Row, Status, WidthRow};
@@ -77,7 +77,7 @@ fn growth_row(finding: &Finding<'_>) -> Vec<String> {
         finding.criterion.to_owned(),
         finding.arch.to_owned(),
         finding.exponential.map_or_else(none, |fit| interval(&fit.growth(), 3)),
-        finding.power.map_or_else(none, |fit| interval(&fit.b, 3)),
+        finding.power.map_or_else(none, |fit| fixed_interval(&fit.b, 2)),
         depths,
     ];
     let statuses = [Status::Measured, Status::Extrapolated, Status::Censored];
