@@ -73,7 +73,6 @@ fn caption(chi1: Option<f64>) -> String {
     };
     format!(
         "Computed by quadrature, without any random network. {law}In residual networks it falls no faster than H⁻² \
-         (dotted, through the deepest value). A small λ₀ means a slow guaranteed rate; by itself it says nothing \
-         about any finite width."
+         (dotted, through the deepest value). By itself this says nothing about any finite width."
     )
 }

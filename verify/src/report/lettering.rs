@@ -8,6 +8,7 @@ use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use plotters_backend::{BackendColor, BackendTextStyle, FontFamily, FontTransform};
 
 use super::figure::Rgb;
+use super::number::unbroken;
 
 /// What an SVG asks for: the font that is measured here, else Verdana, which is as broad.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
@@ -51,7 +52,7 @@ pub fn breadth(text: &str, em: f64) -> f64 {
 /// Breaks `text` at spaces into lines no broader than `most`; a single word may be.
 pub fn wrap(text: &str, em: f64, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in unbroken(text).split(' ') {
         match lines.last_mut() {
             Some(line) if breadth(&format!("{line} {word}"), em) <= most => {
                 line.push(' ');
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn the_font_has_every_symbol_that_figures_use() {
         let font = font(10.0).unwrap();
-        for c in "10⁻⁰¹²³⁴⁵⁶⁷⁸⁹ λ₀ χ₁ ‖G − K⁽ᴴ⁾‖₂ Hᵇ ᵏ ∝ × ≥ δ η √ ¼ … ∞ \u{202f}".chars()
+        for c in "10⁻⁰¹²³⁴⁵⁶⁷⁸⁹ λ₀ χ₁ ‖G − K⁽ᴴ⁾‖₂ Hᵇ ᵏ ∝ × ≥ δ η √ ¼ … ∞ \u{202f}\u{a0}".chars()
         {
             assert_ne!(font.glyph_id(c).0, 0, "{c}");
         }

@@ -27,11 +27,10 @@ pub fn figure(group: &Group<'_>) -> Option<Figure> {
         subtitle: group.setting(),
         panels,
         key,
-        caption: "Full-batch gradient descent with a constant step, all layers trained, one random start a line. The \
-                  theory promises a loss below the dashed line of the same colour when the network is wide enough. A \
-                  loss far below it is the usual case and no contradiction: the promise is an upper bound built from \
-                  λ₀ of the last hidden layer alone. One start shows nothing about how often the bound holds; the \
-                  rate criterion counts that."
+        caption: "Full-batch gradient descent with a constant step, all layers trained, one random start a line. A \
+                  wide enough network stays below the dashed line of its colour; far below is no contradiction, for \
+                  the prediction is an upper bound. One start does not show how often the bound holds: the rate \
+                  criterion counts that."
             .to_owned(),
     };
     (!figure.panels.is_empty()).then(|| figure.with_shared_legend())

@@ -62,6 +62,15 @@ pub fn fixed_interval(estimate: &Estimate, decimals: usize) -> String {
     format!("{value} [{low}, {high}]")
 }
 
+/// `text` with no line break around its relations and before its per cents.
+pub fn unbroken(text: &str) -> String {
+    let mut text = text.to_owned();
+    for relation in ["=", "<", ">", "≤", "≥", "∝", "/", "−"] {
+        text = text.replace(&format!(" {relation} "), &format!("\u{a0}{relation}\u{a0}"));
+    }
+    text.replace(" %", "\u{a0}%")
+}
+
 /// Sets groups of three digits apart by a thin no-break space, from five digits on.
 fn grouped(plain: &str) -> String {
     let (digits, rest) = plain.find('.').map_or((plain, ""), |dot| plain.split_at(dot));

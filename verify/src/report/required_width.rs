@@ -71,13 +71,13 @@ fn panel(law: Law, findings: &[&Finding<'_>], guide: Option<&Guide>) -> Option<P
         if let Some(guide) = guide.filter(|_| finding.arch == "fc") {
             elements.push(Element::line("theory for fc", "guide", guide.ends.to_vec(), dots).nudged(nudge));
         }
-        let fit = if law == Law::Exponential { &finding.exponential } else { &finding.power };
+        let fit = finding.drawn(law);
         elements.extend(joins(finding, look, nudge));
         elements.extend(fit.iter().flat_map(|fit| fit_lines(finding, fit, look)).map(|line| line.nudged(nudge)));
         elements.extend(marks(finding, look, nudge));
         let stroke = Stroke::solid(look.color, 1.0);
         legend.push(match fit {
-            Some(fit) => Entry::new(Sample::marked(stroke, look, true), fit_words(finding.arch, fit)),
+            Some(fit) => Entry::new(Sample::marked(stroke, look, true), fit_words(finding, fit)),
             None => Entry::new(Sample::marker(look, true), format!("{}: no fit, too few depths", finding.arch)),
         });
     }
@@ -100,7 +100,9 @@ fn heights(findings: &[&Finding<'_>]) -> Vec<f64> {
     values
 }
 
-fn fit_words(arch: &str, fit: &Fit) -> String {
+fn fit_words(finding: &Finding<'_>, fit: &Fit) -> String {
+    let skips = if finding.with_skips.is_some() { ", H ≥ 2" } else { "" };
+    let arch = format!("{}{skips}", finding.arch);
     let b = fixed_interval(&fit.b, 2);
     match fit.law {
         Law::Exponential => format!("{arch}: b = {b}, × {} per layer", significant(fit.growth().value, 3)),
@@ -193,22 +195,20 @@ fn key(findings: &[&Finding<'_>]) -> Vec<Entry> {
 }
 
 fn caption(criterion: &str, findings: &[&Finding<'_>], guided: bool) -> String {
-    let mut text = format!(
-        "The smallest width at which at least 1 − δ of the random starts meet {criterion} ({}). It is one criterion, \
-         not “the” necessary width. Architectures are set slightly apart where their depths coincide. ",
+    let guide = if guided {
+        " The dotted line has the theory's slope for the fully connected network, at a height set to the data: compare \
+         slopes only."
+    } else {
+        ""
+    };
+    let skips = if findings.iter().any(|finding| finding.with_skips.is_some()) {
+        " Fits of residual networks start at H = 2, the first depth that has a skip."
+    } else {
+        ""
+    };
+    format!(
+        "The smallest width at which at least 1 − δ of the random starts meet {criterion}: {}. This is one criterion, \
+         not “the” necessary width. Networks are set slightly apart at each depth.{skips}{guide}",
         meaning(criterion)
-    );
-    if guided {
-        text += "The dotted line has the theory's slope for the fully connected network; its height is set to the \
-                 data, so only the slopes can be compared. ";
-    }
-    if findings.iter().any(|finding| finding.count(Status::Censored) > 0) {
-        text += "Arrows start at the widest width that was run: the required width lies above. They do not enter \
-                 the fits. ";
-    }
-    if findings.iter().any(|finding| finding.count(Status::Extrapolated) > 0) {
-        text += "Hollow points were not run at their width: they follow from the fall of the deviation as 1/√m, seen \
-                 at smaller widths. ";
-    }
-    text + "A fit over so few depths does not tell one law from another by itself: compare the two panels."
+    )
 }
