@@ -35,7 +35,7 @@ fn trajectory<T: Real>(kind: Kind, parallelism: Parallelism) -> (&'static str, &
         point.descend(&mut network, 0.02);
         point = Point::of(&network, &inputs, &data);
     }
-    assert!(point.loss < 0.5 * first, "descent does not descend: {first} to {}", point.loss);
+    assert!(point.loss < 0.8 * first, "descent does not descend: {first} to {}", point.loss);
     (kind.name(), T::NAME, first.to_bits(), point.loss.to_bits(), hash(&network))
 }
 

@@ -70,6 +70,15 @@ impl Axis {
         }
     }
 
+    /// How far the indices from `first` on lie from index 0, one for each place in `offsets`.
+    pub(crate) fn offsets(&self, first: usize, offsets: &mut [isize]) {
+        self.for_each_run(first, offsets.len(), |start, offset, run| {
+            for (i, place) in offsets[start..start + run].iter_mut().enumerate() {
+                *place = offset + i as isize * self.inner_stride();
+            }
+        });
+    }
+
     /// The stride of the fastest index.
     pub(crate) fn inner_stride(&self) -> isize {
         self.strides[2]

@@ -34,9 +34,7 @@ pub(crate) unsafe fn panel<T: Real, const W: usize>(
     panel: *mut T,
 ) {
     let mut offsets = [0isize; W];
-    for (i, offset) in offsets[..count].iter_mut().enumerate() {
-        *offset = operand.along.offset(first + i);
-    }
+    operand.along.offsets(first, &mut offsets[..count]);
     let contiguous = count == W && offsets.iter().enumerate().all(|(i, &offset)| offset == offsets[0] + i as isize);
     let scale = operand.scale;
     let step = operand.depth.inner_stride();

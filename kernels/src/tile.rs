@@ -4,6 +4,8 @@
 //! not meet, gives each to one task, and a task writes only tiles inside its rectangle. The view's constructor has shown
 //! that no two elements of C share an address, so no two tasks write the same address.
 
+use std::mem::MaybeUninit;
+
 use crate::Real;
 use crate::axis::Axis;
 use crate::kernel::{Kernel, MAX_SIDE, MAX_TILE};
@@ -30,9 +32,7 @@ pub(crate) struct Side {
 impl Side {
     pub(crate) fn new(axis: &Axis, first: usize, count: usize) -> Self {
         let mut offsets = [0; MAX_SIDE];
-        for (i, offset) in offsets[..count].iter_mut().enumerate() {
-            *offset = axis.offset(first + i);
-        }
+        axis.offsets(first, &mut offsets[..count]);
         let step = if count > 1 { offsets[1] - offsets[0] } else { 1 };
         let even = offsets[..count].windows(2).all(|pair| pair[1] - pair[0] == step);
         Self { offsets, count, stride: even.then_some(step) }
@@ -62,22 +62,25 @@ impl<T: Real> Output<T> {
                 return;
             }
         }
-        let mut tile = [T::ZERO; MAX_TILE];
+        let mut room = MaybeUninit::<[T; MAX_TILE]>::uninit();
+        let tile = room.as_mut_ptr().cast::<T>();
         let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offsets[i] + cols.offsets[j]);
-        if beta != T::ZERO {
-            for i in 0..rows.count {
-                for j in 0..cols.count {
-                    // SAFETY: (i, j) is an element of C inside the tile.
-                    tile[i * kernel.nr + j] = unsafe { *element(i, j) };
+        // SAFETY: `room` has space for mr x nr elements; where the kernel reads them, all are written first. (i, j) with
+        // i < rows.count and j < cols.count is an element of C, and this task's alone.
+        unsafe {
+            if beta != T::ZERO {
+                for i in 0..kernel.mr {
+                    for j in 0..kernel.nr {
+                        let inside = i < rows.count && j < cols.count;
+                        *tile.add(i * kernel.nr + j) = if inside { *element(i, j) } else { T::ZERO };
+                    }
                 }
             }
-        }
-        // SAFETY: the stack tile has room for mr x nr elements and is initialised.
-        unsafe { (kernel.multiply)(k, a, b, beta, tile.as_mut_ptr(), kernel.nr) };
-        for i in 0..rows.count {
-            for j in 0..cols.count {
-                // SAFETY: as above, and the tile is this task's alone.
-                unsafe { *element(i, j) = tile[i * kernel.nr + j] };
+            (kernel.multiply)(k, a, b, beta, tile, kernel.nr);
+            for i in 0..rows.count {
+                for j in 0..cols.count {
+                    *element(i, j) = *tile.add(i * kernel.nr + j);
+                }
             }
         }
     }

@@ -33,6 +33,8 @@ pub struct Axis {
     pub kind: Kind,
     /// The values at its ends.
     pub range: [f64; 2],
+    /// The least and the greatest value that it was made for.
+    pub data: [f64; 2],
 }
 
 /// A tick; a minor one has no label.
@@ -58,7 +60,14 @@ impl Axis {
         if low > high {
             return None;
         }
-        Some(Self { title: title.to_owned(), column, scale, kind, range: widened(scale, kind, low, high) })
+        Some(Self {
+            title: title.to_owned(),
+            column,
+            scale,
+            kind,
+            range: widened(scale, kind, low, high),
+            data: [low, high],
+        })
     }
 
     /// Where `value` lies: 0 at the lower end, 1 at the upper.
@@ -85,20 +94,19 @@ impl Axis {
     }
 
     fn whole_ticks(&self, most: usize) -> Vec<Tick> {
-        let (first, last) = (self.range[0].ceil() as usize, self.range[1].floor() as usize);
-        let step = if self.scale == Scale::Log { 1 } else { ((last - first) / most.max(1) + 1).max(1) };
-        let ticks = (first..=last).filter(|value| value % step == 0);
-        let mut last_label = f64::NEG_INFINITY;
-        ticks
-            .map(|value| {
-                // On a log axis large whole numbers crowd: label those that stand at least a label's breadth apart.
-                let position = self.position(value as f64);
-                let room = position - last_label >= 1.0 / (2.0 * most as f64);
-                if room {
-                    last_label = position;
-                }
-                Tick { at: value as f64, label: room.then(|| whole(value)) }
-            })
+        let (first, last) = (self.data[0].ceil() as usize, self.data[1].floor() as usize);
+        if self.scale == Scale::Log {
+            let tick = |value: usize| {
+                // From 8 on, two labels to a doubling: 8, 12, 16, 24, 32, ...
+                let unit = if value < 8 { 1 } else { 1 << (value.ilog2() - 1) };
+                Tick { at: value as f64, label: value.is_multiple_of(unit).then(|| whole(value)) }
+            };
+            return (first..=last).map(tick).collect();
+        }
+        let step = (last - first) / most.max(1) + 1;
+        (first..=last)
+            .filter(|value| value % step == 0)
+            .map(|value| Tick { at: value as f64, label: Some(whole(value)) })
             .collect()
     }
 
@@ -122,15 +130,15 @@ impl Axis {
         let (first, last) = (self.range[0].log10().floor() as i32, self.range[1].log10().ceil() as i32);
         let inside = |value: f64| value >= self.range[0] * 0.999 && value <= self.range[1] * 1.001;
         let decades = (first..=last).filter(|&power| inside(10f64.powi(power))).count();
-        let stride = (decades / most.max(1) + 1) as i32;
+        let stride = decades.div_ceil(most.max(1)).max(1) as i32;
         let mut ticks = Vec::new();
         for power in first..=last {
             for unit in 1..10 {
                 let at = f64::from(unit) * 10f64.powi(power);
                 // Fewer than three decades give too few labels to read a value from: 2 and 5 are labelled as well.
                 let label = match unit {
+                    1 | 2 | 5 if decades < 3 => Some(multiple(unit, power)),
                     1 if power.rem_euclid(stride) == 0 => Some(decade(power)),
-                    2 | 5 if decades < 3 => Some(small_multiple(unit, power)),
                     _ => None,
                 };
                 if inside(at) && (unit == 1 || decades <= 9) {
@@ -142,10 +150,11 @@ impl Axis {
     }
 }
 
-fn small_multiple(unit: i32, power: i32) -> String {
+fn multiple(unit: i32, power: i32) -> String {
     match power {
-        0..=2 => whole((unit * 10i32.pow(power as u32)) as usize),
-        -1 => format!("0.{unit}"),
+        0..=3 => whole((unit * 10i32.pow(power as u32)) as usize),
+        -3..=-1 => format!("{:.*}", power.unsigned_abs() as usize, f64::from(unit) * 10f64.powi(power)),
+        _ if unit == 1 => decade(power),
         _ => format!("{unit}×{}", decade(power)),
     }
 }
@@ -184,6 +193,8 @@ mod tests {
             let axis = Axis::spanning("H", "depth", scale, Kind::Whole, [1.0, 4.0]).unwrap();
             assert_eq!(labels(&axis, 10), ["1", "2", "3", "4"]);
         }
+        let axis = Axis::spanning("H", "depth", Scale::Log, Kind::Whole, [1.0, 32.0]).unwrap();
+        assert_eq!(labels(&axis, 9), ["1", "2", "3", "4", "5", "6", "7", "8", "12", "16", "24", "32"]);
         let axis = Axis::spanning("H", "depth", Scale::Linear, Kind::Whole, [1.0, 32.0]).unwrap();
         assert_eq!(labels(&axis, 9), ["4", "8", "12", "16", "20", "24", "28", "32"]);
     }

@@ -77,7 +77,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     /// A marker of `radius`, filled or hollow, with a white rim that sets it off from lines.
     pub fn marker(&mut self, at: Spot, radius: f64, look: Look, filled: bool) -> Result<()> {
         const WHITE: Rgb = [255; 3];
-        self.polygon(&outline(look.marker, at, radius + 1.0), WHITE)?;
+        self.polygon(&outline(look.marker, at, radius + 0.7), WHITE)?;
         self.polygon(&outline(look.marker, at, radius), look.color)?;
         if !filled {
             self.polygon(&outline(look.marker, at, radius - inset(look.marker)), WHITE)?;
@@ -113,7 +113,7 @@ fn outline(marker: Marker, [x, y]: Spot, radius: f64) -> Vec<Spot> {
     use std::f64::consts::{FRAC_PI_2, PI, TAU};
     // (corners, growth of the radius, angle of the first corner)
     let (corners, growth, first) = match marker {
-        Marker::Circle => (36, 1.0, 0.0),
+        Marker::Circle => (28, 1.0, 0.0),
         Marker::Square => (4, 1.25, PI / 4.0),
         Marker::Diamond => (4, 1.3, 0.0),
         Marker::Triangle => (3, 1.45, -FRAC_PI_2),

@@ -26,7 +26,7 @@ const SUBJECTS: [Subject; 2] = [
         axis: "sup ‖G(k) − G(0)‖₂ / λ₀",
         caption: "The largest move of the last hidden layer's Gram matrix during training, in units of λ₀: median and \
                   whole range over the starts at each width that was run. Below ¼ (dashed) the paper's induction goes \
-                  through. The move stops being counted when the loss has fallen to 10⁻⁴ of its start.",
+                  through.",
     },
     Subject {
         criterion: "init-closeness",
@@ -55,18 +55,18 @@ fn figure(group: &Group<'_>, subject: &Subject) -> Option<Figure> {
     let values = medians.chain(low).chain(high).chain([BOUND]);
     let y = Axis::spanning(subject.axis, subject.column, Scale::Log, Kind::Real, values)?;
     let archs = archs(rows.iter().map(|row| &row.subject));
-    let panels = archs.into_iter().map(|arch| panel(&rows, arch, &x, &y)).collect();
-    let key = vec![
-        Entry::new(Sample::line(Stroke::dashed(INK, 1.3)), "bound of the criterion: ¼"),
-        Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), "guide: ∝ 1/√m"),
-    ];
+    let panels: Vec<Panel> = archs.into_iter().map(|arch| panel(&rows, arch, &x, &y)).collect();
+    let mut key = vec![Entry::new(Sample::line(Stroke::dashed(INK, 1.3)), "bound of the criterion: ¼")];
+    if panels.iter().flat_map(|panel| &panel.elements).any(|element| element.role == "guide") {
+        key.push(Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), "guide: ∝ 1/√m"));
+    }
     let caption = format!(
-        "{} The dotted guide falls as 1/√m; its height is set to the data. Lines that run beside it support \
-         extrapolating by that law; they do not prove it for widths that were not run.",
+        "{} Lines that run beside the dotted guide support extrapolating by 1/√m; they prove nothing about widths that \
+         were not run.",
         subject.caption
     );
     let (stem, title) = (format!("deviation-{}", subject.criterion), subject.title.to_owned());
-    Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption })
+    Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption }.with_shared_legend())
 }
 
 fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {

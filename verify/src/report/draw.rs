@@ -4,7 +4,7 @@ use anyhow::Result;
 use plotters_backend::DrawingBackend;
 use plotters_backend::text_anchor::HPos;
 
-use super::axis::{Axis, Kind};
+use super::axis::{Axis, Kind, Scale};
 use super::canvas::{Area, Canvas, Spot};
 use super::figure::{Datum, Element, Entry, Figure, Form, GREY, INK, Panel, Rgb, Sample, Stroke};
 use super::layout::{Layout, PanelPlace, PlacedEntry, SAMPLE, TEXT_EM, TICK_EM, TITLE_EM, y_labels};
@@ -52,7 +52,11 @@ fn axes<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, panel: &Panel, place: &Pa
         let length = if tick.label.is_some() { 5.0 } else { 2.5 };
         canvas.line(&[[x - length, at], [x, at]], thin(FRAME), None)?;
     }
-    let room = if panel.x.kind == Kind::Whole { 24.0 } else { 52.0 };
+    let room = match (panel.x.kind, panel.x.scale) {
+        (Kind::Whole, _) => 24.0,
+        (Kind::Real, Scale::Log) => 34.0,
+        (Kind::Real, Scale::Linear) => 46.0,
+    };
     for tick in panel.x.ticks((w / room) as usize) {
         let at = x + w * panel.x.position(tick.at);
         let length = if tick.label.is_some() { 5.0 } else { 2.5 };

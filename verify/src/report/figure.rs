@@ -265,6 +265,18 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// Shows a legend that all of several panels have only once, before the key.
+    pub fn with_shared_legend(mut self) -> Self {
+        if let [first, rest @ ..] = self.panels.as_mut_slice()
+            && !rest.is_empty()
+            && rest.iter().all(|panel| panel.legend == first.legend)
+        {
+            self.key.splice(0..0, std::mem::take(&mut first.legend));
+            rest.iter_mut().for_each(|panel| panel.legend.clear());
+        }
+        self
+    }
+
     /// Exactly what is drawn, one datum a line. The panels of a figure share the meaning of their axes.
     pub fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut table = csv::Writer::from_writer(Vec::new());

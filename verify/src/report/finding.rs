@@ -18,9 +18,9 @@ pub struct Finding<'a> {
     pub exponential: Option<Fit>,
     /// m = c H^b over the same.
     pub power: Option<Fit>,
-    /// The exponential law over H >= 2, for a residual network with a point at H = 1: there it has no skip and is the
-    /// fully connected network.
-    pub with_skips: Option<Fit>,
+    /// Both laws over H >= 2, for a residual network with a point at H = 1: there it has no skip and is the fully
+    /// connected network.
+    pub with_skips: Option<[Fit; 2]>,
 }
 
 /// All findings of a group, by criterion and architecture.
@@ -47,7 +47,17 @@ impl<'a> Finding<'a> {
             rows,
             exponential: Fit::new(Law::Exponential, &points),
             power: Fit::new(Law::Power, &points),
-            with_skips: residual.then(|| Fit::new(Law::Exponential, &deep)).flatten(),
+            with_skips: residual.then(|| both(&deep)).flatten(),
+        }
+    }
+
+    /// The fit to draw: of a residual network, that over the depths that have a skip, if there is one.
+    pub fn drawn(&self, law: Law) -> Option<&Fit> {
+        match (&self.with_skips, law) {
+            (Some([exponential, _]), Law::Exponential) => Some(exponential),
+            (Some([_, power]), Law::Power) => Some(power),
+            (None, Law::Exponential) => self.exponential.as_ref(),
+            (None, Law::Power) => self.power.as_ref(),
         }
     }
 
@@ -63,8 +73,9 @@ impl<'a> Finding<'a> {
         };
         let growth = fit.growth();
         let mut text = format!(
-            "{}: the required width changes by a factor of {} per layer (95 % interval) over H = {} to {} ({}).",
+            "{}: the required width {} by a factor of {} per layer (95 % interval) over H = {} to {} ({}).",
             self.arch,
+            if growth.low > 1.0 { "grows" } else { "changes" },
             interval(&growth, 3),
             fit.depths[0],
             fit.depths[1],
@@ -75,7 +86,7 @@ impl<'a> Finding<'a> {
         } else {
             text += &format!(" {}", flatness(&growth));
         }
-        if let Some(deep) = &self.with_skips {
+        if let Some([deep, _]) = &self.with_skips {
             let growth = deep.growth();
             let (from, to, shown) = (deep.depths[0], deep.depths[1], interval(&growth, 3));
             text += &format!(" Over the depths that have a skip, H = {from} to {to}: {shown}. {}", flatness(&growth));
@@ -103,6 +114,10 @@ impl<'a> Finding<'a> {
         }
         parts.join(", ")
     }
+}
+
+fn both(points: &[Point]) -> Option<[Fit; 2]> {
+    Some([Fit::new(Law::Exponential, points)?, Fit::new(Law::Power, points)?])
 }
 
 /// The point that a row adds to a fit; a censored row adds none.

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn scatter_beyond_the_sigmas_widens_the_interval() {
         // Residuals of +-0.5 against sigmas of 0.01: the interval must come from the scatter.
-        let noisy = points(|h| 2.0 * h + if h as usize % 2 == 0 { 0.5 } else { -0.5 }, 1..=10, 0.01);
+        let noisy = points(|h| 2.0 * h + if (h as usize).is_multiple_of(2) { 0.5 } else { -0.5 }, 1..=10, 0.01);
         let fit = Fit::new(Law::Exponential, &noisy).unwrap();
         let spread: f64 = (1..=10).map(|h| (f64::from(h) - 5.5).powi(2)).sum();
         let residuals: f64 =

@@ -36,11 +36,11 @@ pub struct Sorted<'a> {
 
 /// The criteria in the order of reporting, each with what it asks.
 pub const CRITERIA: [(&str, &str); 5] = [
-    ("init-closeness", "‖G(0) − K‖₂ ≤ λ₀/4: at the start the Gram matrix is close to its infinite-width limit"),
-    ("init-positivity", "λ_min(G(0)) ≥ ¾ λ₀: at the start the Gram matrix is as positive as the proof uses"),
-    ("drift", "sup over steps of ‖G(k) − G(0)‖₂ ≤ λ₀/4, until L ≤ 10⁻⁴ L(0): training hardly moves the Gram matrix"),
-    ("rate", "L(k) ≤ (1 − ηλ₀/2)ᵏ L(0) at every step: the loss falls at least at the predicted linear rate"),
-    ("fit", "L ≤ 10⁻⁴ L(0) within the step budget: zero training loss on arbitrary labels"),
+    ("init-closeness", "‖G(0) − K‖₂ ≤ λ₀/4 (at the start the Gram matrix is close to its infinite-width limit)"),
+    ("init-positivity", "λ_min(G(0)) ≥ ¾ λ₀ (at the start the Gram matrix is as positive as the proof uses)"),
+    ("drift", "sup ‖G(k) − G(0)‖₂ ≤ λ₀/4 until L ≤ 10⁻⁴ L(0) (training hardly moves the Gram matrix)"),
+    ("rate", "L(k) ≤ (1 − ηλ₀/2)ᵏ L(0) at every step (the loss falls at least at the predicted linear rate)"),
+    ("fit", "L ≤ 10⁻⁴ L(0) within the step budget (zero training loss on arbitrary labels)"),
 ];
 
 /// What a criterion asks, in words.

@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::figure::Figure;
 use super::group::Sorted;
 use super::layout::Format;
+use super::number::unbroken;
 use super::picture::{escaped, svg};
 use super::{HEADLINE, Section, tables};
 use crate::rows::Row;
@@ -40,8 +41,13 @@ pub fn page(rows: &[Row], sorted: &Sorted<'_>, sections: &[Section<'_>]) -> Resu
     ))
 }
 
+/// Text for the page: no breaks around relations, subscripts where the field writes them.
+pub fn typeset(text: &str) -> String {
+    escaped(&unbroken(text)).replace("λ_min", "λ<sub>min</sub>").replace("c_res", "c<sub>res</sub>")
+}
+
 fn heading(id: &str, text: &str) -> String {
-    format!("<h2 id=\"{id}\">{}</h2>\n", escaped(text))
+    format!("<h2 id=\"{id}\">{}</h2>\n", typeset(text))
 }
 
 fn introduction() -> String {
@@ -57,9 +63,9 @@ fn headline(sections: &[Section<'_>]) -> String {
     let mut text = "<section class=\"found\">\n<h2 id=\"found\">What was found</h2>\n".to_owned();
     for section in sections {
         if several {
-            text += &format!("<h3>{}</h3>\n", escaped(&section.group.setting()));
+            text += &format!("<h3>{}</h3>\n", typeset(&section.group.setting()));
         } else {
-            text += &format!("<p class=\"setting\">{}</p>\n", escaped(&section.group.setting()));
+            text += &format!("<p class=\"setting\">{}</p>\n", typeset(&section.group.setting()));
         }
         let chi1 = section.group.chi1();
         let found: Vec<String> = section
@@ -69,7 +75,7 @@ fn headline(sections: &[Section<'_>]) -> String {
             .map(|finding| {
                 let sentence = finding.sentence(chi1);
                 let (arch, rest) = sentence.split_once(':').unwrap_or((finding.arch, ""));
-                format!("<li><strong>{}</strong>:{}</li>\n", escaped(arch), escaped(rest))
+                format!("<li><strong>{}</strong>:{}</li>\n", escaped(arch), typeset(rest))
             })
             .collect();
         text += &if found.is_empty() {
@@ -87,9 +93,11 @@ fn caveats() -> String {
      still train.</li>\n\
      <li>The exponential law belongs to activations with χ₁ &lt; 1, such as softplus, the guiding example of the \
      paper. It is not universal: activations with χ₁ &gt; 1, such as tanh, are expected to show none.</li>\n\
-     <li>Filled points were measured on both sides. Hollow points are extrapolated by the 1/√m law. Arrows are \
-     censored: wider than was run, and left out of every fit.</li>\n\
-     <li>A fitted factor describes the depths that it was fitted to. It proves nothing about deeper networks.</li>\n\
+     <li>Filled points are measured: widths on both sides were run. Hollow points are extrapolated from narrower \
+     networks by the fall of the deviation as 1/√m. Arrows are censored: the required width lies above the widest \
+     that was run. Censored points are left out of every fit.</li>\n\
+     <li>A fit describes the depths that it was fitted to. Few depths cannot tell an exponential from a power law \
+     by themselves, and prove nothing about deeper networks.</li>\n\
      </ul>\n"
         .to_owned()
 }
@@ -124,6 +132,6 @@ fn figure(figure: &Figure) -> Result<String> {
          <a href=\"figures/{stem}.png\">PNG</a> <a href=\"figures/{stem}.csv\">data</a></span></figcaption>\n</figure>\n",
         svg(figure, Format::Wide)?,
         svg(figure, Format::Narrow)?,
-        escaped(&figure.caption)
+        typeset(&figure.caption)
     ))
 }

@@ -11,7 +11,7 @@ pub fn figure(group: &Group<'_>) -> Option<Figure> {
     let depths = rows().map(|row| row.subject.depth as f64);
     let x = Axis::spanning("depth H (hidden layers)", "depth", Scale::Linear, Kind::Whole, depths)?;
     let values = rows().map(|row| row.lambda0);
-    let y = Axis::spanning("λ₀ = λ_min(K⁽ᴴ⁾)", "lambda0", Scale::Log, Kind::Real, values)?;
+    let y = Axis::spanning("λ₀, smallest eigenvalue of K⁽ᴴ⁾", "lambda0", Scale::Log, Kind::Real, values)?;
     let (mut elements, mut marks, mut legend) = (Vec::new(), Vec::new(), Vec::new());
     for (i, arch) in archs(rows().map(|row| &row.subject)).into_iter().enumerate() {
         let look = Look::of_arch(arch, i);
@@ -73,7 +73,6 @@ fn caption(chi1: Option<f64>) -> String {
     };
     format!(
         "Computed by quadrature, without any random network. {law}In residual networks it falls no faster than H⁻² \
-         (dotted, through the deepest value). A small λ₀ means a slow guaranteed rate; by itself it says nothing \
-         about any finite width."
+         (dotted, through the deepest value). By itself this says nothing about any finite width."
     )
 }

@@ -106,13 +106,13 @@ impl Layout {
         let mut panels = Vec::new();
         for row in figure.panels.chunks(columns.max(1)) {
             // Panels of a row start and end their axes at the same heights, whatever the lengths of their titles.
-            let titles: Vec<Vec<String>> = row.iter().map(|panel| wrap(&panel.title, TEXT_EM, column)).collect();
-            let title_lines = titles.iter().map(Vec::len).max().unwrap_or(0) as f64;
+            let titles: Vec<Vec<String>> = row.iter().map(|panel| title_lines(&panel.title, column)).collect();
+            let most_lines = titles.iter().map(Vec::len).max().unwrap_or(0) as f64;
             let mut bottom = y;
             for (i, (panel, title)) in row.iter().zip(titles).enumerate() {
                 let at = [MARGIN + i as f64 * (column + COLUMN_GAP), y];
                 let shape =
-                    Shape { column, title_height: title_lines * LEADING, height: height(columns, beside), beside };
+                    Shape { column, title_height: most_lines * LEADING, height: height(columns, beside), beside };
                 let (place, end) = place_panel(panel, title, at, &shape);
                 bottom = bottom.max(end);
                 panels.push(place);
@@ -122,6 +122,10 @@ impl Layout {
         let (key, bottom) = place_key(&figure.key, MARGIN, y, inner);
         Self { size: [full, bottom + MARGIN - 6.0], title, subtitle, left: MARGIN, panels, key }
     }
+}
+
+fn title_lines(title: &str, most: f64) -> Vec<String> {
+    if title.is_empty() { Vec::new() } else { wrap(title, TEXT_EM, most) }
 }
 
 /// What the panels of one row have in common.

@@ -1,18 +1,17 @@
 //! Text: one embedded font that both the SVG and the PNG backend measure by, so that they show the same picture.
+//! Glyphs are set here and not by plotters, which drops their side bearings.
 
-use std::sync::Once;
+use std::sync::LazyLock;
 
-use plotters::style::{FontDesc, FontError, RGBColor, register_font};
+use ab_glyph::{Font, FontRef, Glyph, InvalidFont, PxScale, PxScaleFont, ScaleFont, point};
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
-use plotters_backend::{BackendColor, BackendTextStyle, FontFamily, FontStyle, FontTransform};
+use plotters_backend::{BackendColor, BackendTextStyle, FontFamily, FontTransform};
 
 use super::figure::Rgb;
+use super::number::unbroken;
 
-/// What an SVG asks for: the font that was measured, else Verdana, which is as broad.
+/// What an SVG asks for: the font that is measured here, else Verdana, which is as broad.
 const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
-
-/// Ascent plus descent of DejaVu Sans in ems (2384 / 2048): the rasteriser counts size as this height, SVG as the em.
-const HEIGHT_PER_EM: f64 = 2384.0 / 2048.0;
 
 /// Where the SVG backend puts the baseline below the position of top-anchored text, in ems.
 pub const BASELINE: f64 = 0.76;
@@ -20,31 +19,40 @@ pub const BASELINE: f64 = 0.76;
 /// The SVG backend divides sizes by this.
 const SVG_SIZE_DIVISOR: f64 = 1.24;
 
-fn register() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let font = include_bytes!("../../assets/DejaVuSans.ttf");
-        // A font that cannot be parsed shows as an error at the first measurement.
-        let _ = register_font(FAMILY, FontStyle::Normal, font);
-    });
+static FONT: LazyLock<Result<FontRef<'static>, InvalidFont>> =
+    LazyLock::new(|| FontRef::try_from_slice(include_bytes!("../../assets/DejaVuSans.ttf")));
+
+/// The font with `em` pixels to the em; the rasteriser's own scale counts ascent plus descent.
+fn font(em: f64) -> Result<PxScaleFont<&'static FontRef<'static>>, InvalidFont> {
+    let font = FONT.as_ref().map_err(|_| InvalidFont)?;
+    let height = font.units_per_em().map_or(1.0, |units| font.height_unscaled() / units);
+    Ok(font.as_scaled(PxScale::from(em as f32 * height)))
 }
 
-fn font(em: f64) -> FontDesc<'static> {
-    register();
-    FontDesc::new(FontFamily::Name(FAMILY), em * HEIGHT_PER_EM, FontStyle::Normal)
+/// The glyphs of `text` with their places from the origin on, and where the text ends.
+fn set(text: &str, em: f64) -> Result<(Vec<Glyph>, f32), InvalidFont> {
+    let font = font(em)?;
+    let (mut glyphs, mut end) = (Vec::new(), 0.0);
+    let mut previous = None;
+    for c in text.chars() {
+        let id = font.glyph_id(c);
+        end += previous.map_or(0.0, |previous| font.kern(previous, id));
+        glyphs.push(id.with_scale_and_position(font.scale(), point(end, 0.0)));
+        end += font.h_advance(id);
+        previous = Some(id);
+    }
+    Ok((glyphs, end))
 }
 
 /// The breadth of `text` in pixels when an em is `em` pixels.
 pub fn breadth(text: &str, em: f64) -> f64 {
-    // The rasteriser answers in whole pixels: ask at a thousand of them to the em.
-    let size = font(1000.0).box_size(text).map_or(0, |(breadth, _)| breadth);
-    f64::from(size) * em / 1000.0
+    set(text, em).map_or(0.0, |(_, end)| f64::from(end))
 }
 
 /// Breaks `text` at spaces into lines no broader than `most`; a single word may be.
 pub fn wrap(text: &str, em: f64, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    for word in unbroken(text).split(' ') {
         match lines.last_mut() {
             Some(line) if breadth(&format!("{line} {word}"), em) <= most => {
                 line.push(' ');
@@ -69,7 +77,7 @@ pub struct Lettering {
 }
 
 impl BackendTextStyle for Lettering {
-    type FontError = FontError;
+    type FontError = InvalidFont;
 
     fn color(&self) -> BackendColor {
         let [r, g, b] = self.color;
@@ -92,8 +100,9 @@ impl BackendTextStyle for Lettering {
         FontFamily::Name(FAMILY)
     }
 
-    fn layout_box(&self, text: &str) -> Result<((i32, i32), (i32, i32)), FontError> {
-        font(self.em).layout_box(text)
+    fn layout_box(&self, text: &str) -> Result<((i32, i32), (i32, i32)), InvalidFont> {
+        let height = self.em.round() as i32;
+        set(text, self.em).map(|(_, end)| ((0, 0), (end.round() as i32, height)))
     }
 
     fn draw<E, D: FnMut(i32, i32, BackendColor) -> Result<(), E>>(
@@ -101,14 +110,25 @@ impl BackendTextStyle for Lettering {
         text: &str,
         (x, y): (i32, i32),
         mut draw: D,
-    ) -> Result<Result<(), E>, FontError> {
-        // The rasteriser puts the baseline half its size below the position.
-        let lower = (self.em * (BASELINE - HEIGHT_PER_EM / 2.0)).round() as i32;
-        let [r, g, b] = self.color;
-        let color = |alpha: f32| plotters::style::Color::mix(&RGBColor(r, g, b), f64::from(alpha));
-        font(self.em).draw(text, (x, y + lower), |x, y, coverage| {
-            draw(x, y, plotters::style::Color::to_backend_color(&color(coverage)))
-        })
+    ) -> Result<Result<(), E>, InvalidFont> {
+        let font = font(self.em)?;
+        let baseline = (BASELINE * self.em).round() as i32;
+        let color = |coverage: f32| BackendColor { alpha: f64::from(coverage.min(1.0)), ..self.color() };
+        for glyph in set(text, self.em)?.0 {
+            let Some(outline) = font.outline_glyph(glyph) else { continue };
+            let corner = outline.px_bounds().min;
+            let (left, top) = (x + corner.x as i32, y + baseline + corner.y as i32);
+            let mut drawn = Ok(());
+            outline.draw(|dx, dy, coverage| {
+                if drawn.is_ok() && coverage > 0.0 {
+                    drawn = draw(left + dx as i32, top + dy as i32, color(coverage));
+                }
+            });
+            if drawn.is_err() {
+                return Ok(drawn);
+            }
+        }
+        Ok(Ok(()))
     }
 }
 
@@ -119,8 +139,16 @@ mod tests {
     #[test]
     fn text_is_as_broad_as_the_font_says() {
         // DejaVu Sans: a zero advances by 1303 of 2048 units.
-        assert!((breadth("0000", 100.0) - 4.0 * 130_300.0 / 2048.0).abs() < 0.5);
-        assert!(breadth("10⁻¹² λ₀ χ₁ ‖G − K‖₂ ∝ δ η √", 10.0) > 100.0);
+        assert!((breadth("0000", 100.0) - 4.0 * 130_300.0 / 2048.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_font_has_every_symbol_that_figures_use() {
+        let font = font(10.0).unwrap();
+        for c in "10⁻⁰¹²³⁴⁵⁶⁷⁸⁹ λ₀ χ₁ ‖G − K⁽ᴴ⁾‖₂ Hᵇ ᵏ ∝ × ≥ δ η √ ¼ … ∞ \u{202f}\u{a0}".chars()
+        {
+            assert_ne!(font.glyph_id(c).0, 0, "{c}");
+        }
     }
 
     #[test]

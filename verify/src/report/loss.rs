@@ -7,7 +7,7 @@ use super::number::whole;
 use crate::rows::CurveRow;
 
 /// Most points of one line: more would not show.
-const MOST: usize = 400;
+const MOST: usize = 240;
 /// Where the longest run has so many times the steps of the shortest, a logarithmic axis is needed to see both.
 const UNEVEN: f64 = 30.0;
 
@@ -27,14 +27,13 @@ pub fn figure(group: &Group<'_>) -> Option<Figure> {
         subtitle: group.setting(),
         panels,
         key,
-        caption: "Full-batch gradient descent with a constant step, all layers trained, one random start a line. The \
-                  theory promises a loss below the dashed line of the same colour when the network is wide enough. A \
-                  loss far below it is the usual case and no contradiction: the promise is an upper bound built from \
-                  λ₀ of the last hidden layer alone. One start shows nothing about how often the bound holds; the \
-                  rate criterion counts that."
+        caption: "Full-batch gradient descent with a constant step, all layers trained, one random start a line. A \
+                  wide enough network stays below the dashed line of its colour; far below is no contradiction, for \
+                  the prediction is an upper bound. One start does not show how often the bound holds: the rate \
+                  criterion counts that."
             .to_owned(),
     };
-    (!figure.panels.is_empty()).then_some(figure)
+    (!figure.panels.is_empty()).then(|| figure.with_shared_legend())
 }
 
 fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
@@ -64,9 +63,9 @@ fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
     Some(Panel { title: arch.to_owned(), id: arch.to_owned(), x, y: y.clone(), elements, legend })
 }
 
-/// Indices of about [`MOST`] of `count` values, the first and the last among them.
-fn thinned_indices(count: usize) -> Vec<usize> {
-    let stride = count.div_ceil(MOST).max(1);
+/// Indices of about `most` of `count` values, the first and the last among them.
+fn thinned_indices(count: usize, most: usize) -> Vec<usize> {
+    let stride = count.div_ceil(most).max(1);
     let mut indices: Vec<usize> = (0..count).step_by(stride).collect();
     if count > 0 && indices.last() != Some(&(count - 1)) {
         indices.push(count - 1);
@@ -76,12 +75,13 @@ fn thinned_indices(count: usize) -> Vec<usize> {
 
 fn thinned(row: &CurveRow) -> Vec<Datum> {
     let count = row.steps.len().min(row.loss.len());
-    thinned_indices(count).into_iter().map(|i| Datum::bare(row.steps[i] as f64, row.loss[i])).collect()
+    thinned_indices(count, MOST).into_iter().map(|i| Datum::bare(row.steps[i] as f64, row.loss[i])).collect()
 }
 
 fn predicted(row: &CurveRow) -> Vec<Datum> {
     let Some(&start) = row.loss.first() else { return Vec::new() };
     let factor = 1.0 - row.eta * row.lambda0 / 2.0;
-    let indices = thinned_indices(row.steps.len());
+    // Straight on linear steps, smooth on logarithmic ones.
+    let indices = thinned_indices(row.steps.len(), MOST / 4);
     indices.into_iter().map(|i| Datum::bare(row.steps[i] as f64, start * factor.powf(row.steps[i] as f64))).collect()
 }

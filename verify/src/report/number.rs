@@ -51,6 +51,26 @@ pub fn interval(estimate: &Estimate, digits: usize) -> String {
     format!("{value} [{low}, {high}]")
 }
 
+/// An estimate as `value [low, high]` with so many decimals.
+pub fn fixed_interval(estimate: &Estimate, decimals: usize) -> String {
+    let fixed = |value: f64| {
+        let digits = format!("{:.decimals$}", value.abs());
+        let zero = digits.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+        if value < 0.0 && !zero { format!("−{digits}") } else { digits }
+    };
+    let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(fixed);
+    format!("{value} [{low}, {high}]")
+}
+
+/// `text` with no line break around its relations and before its per cents.
+pub fn unbroken(text: &str) -> String {
+    let mut text = text.to_owned();
+    for relation in ["=", "<", ">", "≤", "≥", "∝", "/", "−"] {
+        text = text.replace(&format!(" {relation} "), &format!("\u{a0}{relation}\u{a0}"));
+    }
+    text.replace(" %", "\u{a0}%")
+}
+
 /// Sets groups of three digits apart by a thin no-break space, from five digits on.
 fn grouped(plain: &str) -> String {
     let (digits, rest) = plain.find('.').map_or((plain, ""), |dot| plain.split_at(dot));
@@ -83,6 +103,11 @@ mod tests {
         assert_eq!(significant(3e-7, 1), "3×10⁻⁷");
         assert_eq!(significant(0.0, 3), "0");
         assert_eq!(significant(f64::INFINITY, 3), "∞");
+    }
+
+    #[test]
+    fn fixed_decimals_have_no_negative_zero() {
+        assert_eq!(fixed_interval(&Estimate { value: -0.001, low: -0.25, high: 1.0 }, 2), "0.00 [−0.25, 1.00]");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::figure::{Datum, Element, Entry, Figure, Form, GREY, Look, Marker, Pan
 use super::finding::{Finding, point};
 use super::fit::{Fit, Law};
 use super::group::{Group, meaning};
-use super::number::{interval, significant};
+use super::number::{fixed_interval, significant};
 use crate::rows::{Status, WidthRow};
 
 /// The figure of one criterion; none without findings.
@@ -63,27 +63,27 @@ fn panel(law: Law, findings: &[&Finding<'_>], guide: Option<&Guide>) -> Option<P
 
     let mut elements = Vec::new();
     let mut legend = Vec::new();
-    if let (Some(guide), Law::Exponential) = (guide, law) {
-        let stroke = Stroke::dotted(GREY, 1.6);
-        elements.push(Element::line("theory for fc", "guide", guide.ends.to_vec(), stroke));
-    }
-    let count = findings.len();
+    let guide = guide.filter(|_| law == Law::Exponential);
+    let dots = Stroke::dotted(GREY, 1.6);
     for (i, finding) in findings.iter().enumerate() {
         let look = Look::of_arch(finding.arch, i);
-        let nudge = (i as f64 - (count - 1) as f64 / 2.0) * 7.0;
-        let fit = if law == Law::Exponential { &finding.exponential } else { &finding.power };
+        let nudge = (i as f64 - (findings.len() - 1) as f64 / 2.0) * 7.0;
+        if let Some(guide) = guide.filter(|_| finding.arch == "fc") {
+            elements.push(Element::line("theory for fc", "guide", guide.ends.to_vec(), dots).nudged(nudge));
+        }
+        let fit = finding.drawn(law);
         elements.extend(joins(finding, look, nudge));
-        elements.extend(fit.iter().flat_map(|fit| fit_lines(finding, fit, look)));
+        elements.extend(fit.iter().flat_map(|fit| fit_lines(finding, fit, look)).map(|line| line.nudged(nudge)));
         elements.extend(marks(finding, look, nudge));
         let stroke = Stroke::solid(look.color, 1.0);
         legend.push(match fit {
-            Some(fit) => Entry::new(Sample::marked(stroke, look, true), fit_words(finding.arch, fit)),
+            Some(fit) => Entry::new(Sample::marked(stroke, look, true), fit_words(finding, fit)),
             None => Entry::new(Sample::marker(look, true), format!("{}: no fit, too few depths", finding.arch)),
         });
     }
-    if let (Some(guide), Law::Exponential) = (guide, law) {
+    if let Some(guide) = guide {
         let words = format!("theory for fc: × χ₁⁻² = {} per layer", significant(guide.factor, 3));
-        legend.push(Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), words));
+        legend.push(Entry::new(Sample::line(dots), words));
     }
     Some(Panel { title: title.to_owned(), id: id.to_owned(), x, y, elements, legend })
 }
@@ -100,8 +100,10 @@ fn heights(findings: &[&Finding<'_>]) -> Vec<f64> {
     values
 }
 
-fn fit_words(arch: &str, fit: &Fit) -> String {
-    let b = interval(&fit.b, 3);
+fn fit_words(finding: &Finding<'_>, fit: &Fit) -> String {
+    let skips = if finding.with_skips.is_some() { ", H ≥ 2" } else { "" };
+    let arch = format!("{}{skips}", finding.arch);
+    let b = fixed_interval(&fit.b, 2);
     match fit.law {
         Law::Exponential => format!("{arch}: b = {b}, × {} per layer", significant(fit.growth().value, 3)),
         Law::Power => format!("{arch}: b = {b}"),
@@ -184,7 +186,7 @@ fn key(findings: &[&Finding<'_>]) -> Vec<Entry> {
         key.push(Entry::new(sample, "extrapolated by the 1/√m law"));
     }
     if any(Status::Censored) {
-        key.push(Entry::new(Sample::arrow(GREY), "wider than was run"));
+        key.push(Entry::new(Sample::arrow(GREY), "required width lies above"));
     }
     if findings.iter().any(|finding| finding.exponential.is_some()) {
         key.push(Entry::new(Sample::line(Stroke::solid(GREY, 1.0)), "fit"));
@@ -193,22 +195,20 @@ fn key(findings: &[&Finding<'_>]) -> Vec<Entry> {
 }
 
 fn caption(criterion: &str, findings: &[&Finding<'_>], guided: bool) -> String {
-    let mut text = format!(
-        "The smallest width at which at least 1 − δ of the random starts meet {criterion} ({}). It is one criterion, \
-         not “the” necessary width. Architectures are set slightly apart where their depths coincide. ",
+    let guide = if guided {
+        " The dotted line has the theory's slope for the fully connected network, at a height set to the data: compare \
+         slopes only."
+    } else {
+        ""
+    };
+    let skips = if findings.iter().any(|finding| finding.with_skips.is_some()) {
+        " Fits of residual networks start at H = 2, the first depth that has a skip."
+    } else {
+        ""
+    };
+    format!(
+        "The smallest width at which at least 1 − δ of the random starts meet {criterion}: {}. This is one criterion, \
+         not “the” necessary width. Networks are set slightly apart at each depth.{skips}{guide}",
         meaning(criterion)
-    );
-    if guided {
-        text += "The dotted line has the theory's slope for the fully connected network; its height is set to the \
-                 data, so only the slopes can be compared. ";
-    }
-    if findings.iter().any(|finding| finding.count(Status::Censored) > 0) {
-        text += "Arrows start at the widest width that was run: the required width lies above. They do not enter \
-                 the fits. ";
-    }
-    if findings.iter().any(|finding| finding.count(Status::Extrapolated) > 0) {
-        text += "Hollow points were not run at their width: they follow from the fall of the deviation as 1/√m, seen \
-                 at smaller widths. ";
-    }
-    text + "A fit over so few depths does not tell one law from another by itself: compare the two panels."
+    )
 }

@@ -3,7 +3,8 @@
 use super::Section;
 use super::finding::Finding;
 use super::group::meaning;
-use super::number::{interval, significant, whole};
+use super::html::typeset;
+use super::number::{fixed_interval, interval, significant, whole};
 use super::picture::escaped;
 use crate::provenance::Provenance;
 use crate::rows::{CheckedRow, Row, Status, WidthRow};
@@ -12,11 +13,11 @@ use crate::rows::{CheckedRow, Row, Status, WidthRow};
 type Column<'a> = (&'a str, &'a str);
 
 fn table(columns: &[Column<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let heading = |(text, class): &Column<'_>| format!("<th class=\"{class}\">{}</th>", escaped(text));
+    let heading = |(text, class): &Column<'_>| format!("<th class=\"{class}\">{}</th>", typeset(text));
     let head: String = columns.iter().map(heading).collect();
     let mut body = String::new();
     for row in rows {
-        let cell = |(text, (_, class)): (&String, &Column<'_>)| format!("<td class=\"{class}\">{}</td>", escaped(text));
+        let cell = |(text, (_, class)): (&String, &Column<'_>)| format!("<td class=\"{class}\">{}</td>", typeset(text));
         let cells: String = row.iter().zip(columns).map(cell).collect();
         body += &format!("<tr>{cells}</tr>\n");
     }
@@ -31,19 +32,20 @@ pub fn growth(section: &Section<'_>) -> String {
         ("factor per layer, exp(b)", "number"),
         ("exponent, m* ∝ Hᵇ", "number"),
         ("depths fitted", "number"),
-        ("measured", "number"),
-        ("extrapolated", "number"),
-        ("censored", "number"),
+        ("measured, extrapolated, censored", "number"),
     ];
     let mut rows = Vec::new();
     for finding in &section.findings {
         rows.push(growth_row(finding));
-        if let Some(deep) = &finding.with_skips {
-            let depths = format!("{} to {}", deep.depths[0], deep.depths[1]);
-            let mut row = vec![String::new(), format!("{}, H ≥ 2", finding.arch), interval(&deep.growth(), 3)];
-            row.extend([String::new(), depths]);
-            row.resize(columns.len(), String::new());
-            rows.push(row);
+        if let Some([deep, power]) = &finding.with_skips {
+            rows.push(vec![
+                String::new(),
+                format!("{}, H ≥ 2", finding.arch),
+                interval(&deep.growth(), 3),
+                fixed_interval(&power.b, 2),
+                format!("{} to {}", deep.depths[0], deep.depths[1]),
+                String::new(),
+            ]);
         }
     }
     let chi1 = match section.group.chi1() {
@@ -77,11 +79,11 @@ fn growth_row(finding: &Finding<'_>) -> Vec<String> {
         finding.criterion.to_owned(),
         finding.arch.to_owned(),
         finding.exponential.map_or_else(none, |fit| interval(&fit.growth(), 3)),
-        finding.power.map_or_else(none, |fit| interval(&fit.b, 3)),
+        finding.power.map_or_else(none, |fit| fixed_interval(&fit.b, 2)),
         depths,
     ];
     let statuses = [Status::Measured, Status::Extrapolated, Status::Censored];
-    row.extend(statuses.map(|status| finding.count(status).to_string()));
+    row.push(statuses.map(|status| finding.count(status).to_string()).join(", "));
     row
 }
 
@@ -90,7 +92,7 @@ pub fn setting(section: &Section<'_>) -> String {
     let group = section.group;
     let columns = [
         ("criterion", "name"),
-        ("asks for", ""),
+        ("asks for", "words"),
         ("δ", "number"),
         ("starts at each width", "number"),
         ("widest run allowed", "number"),
@@ -105,12 +107,11 @@ pub fn setting(section: &Section<'_>) -> String {
             range(of.iter().map(|row| row.max_width as f64), |width| whole(width as usize)),
         ]
     });
-    let c_res = group.c_res.map_or(String::new(), |c_res| format!(" Residual scale c_res = {c_res}."));
+    let c_res = group.c_res.map_or(String::new(), |c_res| typeset(&format!(" Residual scale c_res = {c_res}.")));
     format!(
-        "<p>Activation {}, n = {} samples, data {}.{c_res} δ is the fraction of starts that may fail. All layers are \
-         trained, in full batches. An interval for m* is exact: it holds the widths at which the passes that were \
-         counted agree with a failure probability of δ, by the binomial distribution at 95 %, and its ends are widths \
-         that were run.</p>\n{}",
+        "<p>Activation {}, n\u{a0}=\u{a0}{} samples, data {}.{c_res} δ is the fraction of starts that may fail. All layers are \
+         trained, in full batches. The 95 % interval of m* comes from exact binomial intervals of the fraction of \
+         passing starts at the widths that were run.</p>\n{}",
         escaped(&group.activation),
         group.samples,
         escaped(&group.data),

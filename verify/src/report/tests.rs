@@ -159,7 +159,10 @@ fn folder(name: &str) -> PathBuf {
 #[test]
 fn a_full_report_holds_every_figure_three_ways() {
     let out = folder("full");
-    let report = write(&rows(), &out).unwrap();
+    let file = out.join("rows.jsonl");
+    let lines: Vec<String> = rows().iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
+    fs::write(&file, lines.concat()).unwrap();
+    let report = write(&read_rows(&file).unwrap().rows, &out).unwrap();
     assert!(report.paths.iter().all(|path| fs::metadata(path).unwrap().len() > 100));
     for stem in [
         "required-width-init-closeness",
