@@ -28,7 +28,7 @@ fn trajectory<T: Real>(kind: Kind, parallelism: Parallelism) -> (&'static str, &
     let images = Patches { channels: 2, image: [4, 5], patch: [3, 3] };
     let architecture = Architecture::new(kind, 3, 0.5, Activation::SOFTPLUS, images).unwrap();
     let inputs = Inputs::<T>::new(&architecture, &data);
-    let mut network = Network::<T>::random(architecture, 150, 23, parallelism);
+    let mut network = Network::<T>::random(architecture, 40, 23, parallelism);
     let mut point = Point::of(&network, &inputs, &data);
     let first = point.loss;
     for _ in 0..10 {
