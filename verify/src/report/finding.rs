@@ -18,8 +18,7 @@ pub struct Finding<'a> {
     pub exponential: Option<Fit>,
     /// m = c H^b over the same.
     pub power: Option<Fit>,
-    /// Both laws over H >= 2, for a residual network with a point at H = 1: there it has no skip and is the fully
-    /// connected network.
+    /// Both laws over H >= 2, for a residual network with a point at H = 1, where it has no skip yet.
     pub with_skips: Option<[Fit; 2]>,
 }
 

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_font_has_every_symbol_that_figures_use() {
         let font = font(10.0).unwrap();
-        for c in "10⁻⁰¹²³⁴⁵⁶⁷⁸⁹ λ₀ χ₁ ‖G − K⁽ᴴ⁾‖₂ Hᵇ ᵏ ∝ × ≥ δ η √ ¼ … ∞ \u{202f}\u{a0}".chars()
+        for c in "10⁻⁰¹²³⁴⁵⁶⁷⁸⁹ λ₀ χ₁ ‖G − K⁽ᴴ⁾‖₂ Hᵇ eᵇ ᵏ ∝ × ≥ δ η √ ¼ … ∞ \u{202f}\u{a0}".chars()
         {
             assert_ne!(font.glyph_id(c).0, 0, "{c}");
         }

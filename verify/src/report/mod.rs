@@ -30,7 +30,7 @@ use self::finding::{Finding, findings};
 use self::group::{Group, Sorted};
 use crate::rows::Row;
 
-/// What [`write`] made.
+/// What [`write()`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Files written, the page first.

@@ -19,7 +19,7 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         subtitle: format!("{}, {}", group.setting(), failing(findings)),
         panels,
         key: key(findings),
-        caption: caption(criterion, findings, guide.is_some()),
+        caption: caption(criterion, guide.is_some()),
     };
     (!figure.panels.is_empty()).then_some(figure)
 }
@@ -105,7 +105,7 @@ fn fit_words(finding: &Finding<'_>, fit: &Fit) -> String {
     let arch = format!("{}{skips}", finding.arch);
     let b = fixed_interval(&fit.b, 2);
     match fit.law {
-        Law::Exponential => format!("{arch}: b = {b}, × {} per layer", significant(fit.growth().value, 3)),
+        Law::Exponential => format!("{arch}: b = {b}, eᵇ = {}", significant(fit.growth().value, 3)),
         Law::Power => format!("{arch}: b = {b}"),
     }
 }
@@ -194,21 +194,16 @@ fn key(findings: &[&Finding<'_>]) -> Vec<Entry> {
     key
 }
 
-fn caption(criterion: &str, findings: &[&Finding<'_>], guided: bool) -> String {
+fn caption(criterion: &str, guided: bool) -> String {
     let guide = if guided {
         " The dotted line has the theory's slope for the fully connected network, at a height set to the data: compare \
          slopes only."
     } else {
         ""
     };
-    let skips = if findings.iter().any(|finding| finding.with_skips.is_some()) {
-        " Fits of residual networks start at H = 2, the first depth that has a skip."
-    } else {
-        ""
-    };
     format!(
         "The smallest width at which at least 1 − δ of the random starts meet {criterion}: {}. This is one criterion, \
-         not “the” necessary width. Networks are set slightly apart at each depth.{skips}{guide}",
+         not “the” necessary width.{guide}",
         meaning(criterion)
     )
 }

@@ -58,8 +58,7 @@ pub fn growth(section: &Section<'_>) -> String {
         None => String::new(),
     };
     let skips = if section.findings.iter().any(|finding| finding.with_skips.is_some()) {
-        " A residual network of depth 1 has no skip and is the fully connected network of depth 1: the rows “H ≥ 2” \
-         leave it out."
+        " A residual network of depth 1 has no skip yet: the rows “H ≥ 2” leave it out."
     } else {
         ""
     };
