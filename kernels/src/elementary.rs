@@ -4,7 +4,7 @@
 //! formula does not cover are computed too and dropped by a select. Results below 2^-1022 keep fewer digits. Polynomials whose source is not named are Taylor
 //! series; the others interpolate at Chebyshev nodes and were computed with 60 digits.
 
-use std::f64::consts::{FRAC_1_SQRT_2, LN_2, LOG2_E, PI};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, PI};
 
 /// ln 2 minus its nearest f64.
 const LN_2_LOW: f64 = 2.319_046_813_846_299_6e-17;
@@ -181,7 +181,7 @@ fn erf_near(x: f64) -> f64 {
     x * polynomial(
         x * x,
         [
-            1.1283791670955126,
+            FRAC_2_SQRT_PI,
             -0.37612638903183543,
             0.11283791670945006,
             -0.02686617064323777,
@@ -242,7 +242,7 @@ pub(crate) fn erf(x: f64) -> f64 {
 /// The derivative of [`erf`].
 #[inline(always)]
 pub(crate) fn erf_derivative(x: f64) -> f64 {
-    std::f64::consts::FRAC_2_SQRT_PI * gaussian(x, 1.0)
+    FRAC_2_SQRT_PI * gaussian(x, 1.0)
 }
 
 /// Phi(x), the distribution function of the standard normal.

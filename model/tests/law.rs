@@ -9,6 +9,8 @@ use fathom_model::population::population;
 use fathom_model::tangent::layer_gram;
 use fathom_model::{Architecture, Gram, Kind, Network, law};
 
+type Statistic<'a> = &'a dyn Fn(&Gram) -> f64;
+
 /// sqrt(n/2) D of the two-sample Kolmogorov-Smirnov test, for samples of one size n.
 fn kolmogorov_smirnov(mut a: Vec<f64>, mut b: Vec<f64>) -> f64 {
     a.sort_by(f64::total_cmp);
@@ -35,7 +37,7 @@ fn starts_drawn_in_law_are_distributed_as_those_of_real_matrices() {
             let real: Vec<Gram> = (0..STARTS).map(real).collect();
             let drawn: Vec<Gram> =
                 (0..STARTS).map(|seed| law::last_gram(&architecture, &data, width, 1_000_000 + seed)).collect();
-            let statistics: [(&str, &dyn Fn(&Gram) -> f64); 4] = [
+            let statistics: [(&str, Statistic<'_>); 4] = [
                 ("||G - K||", &|g| g.distance(&limit)),
                 ("lambda_min(G)", &|g| g.eigenvalues()[0]),
                 ("G_11", &|g| g.get(0, 0)),

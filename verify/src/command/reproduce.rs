@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::provenance::Provenance;
 use crate::rows::{CurveRow, Row};
 use crate::samples::Samples;
-use crate::study::{Criterion, Sweep, train};
+use crate::study::{Criterion, Sweep, finite, train};
 
 /// The residual scale of the study.
 const C_RES: f64 = 0.5;
@@ -42,33 +42,33 @@ impl Profile {
     fn plan(self) -> Plan {
         match self {
             Self::Quick => Plan {
-                init_depth: 4,
+                init_depth: 5,
                 trained_depth: 3,
                 init_width: 1 << 20,
-                trained_width: 512,
-                init_starts: 20,
-                trained_starts: 6,
+                trained_width: 256,
+                init_starts: 40,
+                trained_starts: 8,
                 steps: 1000,
-                curve_width: 512,
+                curve_width: 256,
                 curve_depth: 3,
             },
             Self::Standard => Plan {
-                init_depth: 6,
-                trained_depth: 4,
-                init_width: 1 << 23,
+                init_depth: 8,
+                trained_depth: 5,
+                init_width: 1 << 22,
                 trained_width: 1024,
-                init_starts: 40,
-                trained_starts: 10,
+                init_starts: 100,
+                trained_starts: 12,
                 steps: 3000,
                 curve_width: 1024,
                 curve_depth: 4,
             },
             Self::Full => Plan {
-                init_depth: 8,
-                trained_depth: 6,
-                init_width: 1 << 25,
+                init_depth: 12,
+                trained_depth: 8,
+                init_width: 1 << 24,
                 trained_width: 4096,
-                init_starts: 100,
+                init_starts: 200,
                 trained_starts: 20,
                 steps: 10_000,
                 curve_width: 2048,
@@ -170,9 +170,9 @@ impl Plan {
             width,
             eta: run.eta,
             lambda0,
-            loss: steps.iter().map(|&k| run.loss[k]).collect(),
+            loss: steps.iter().map(|&k| finite(run.loss[k])).collect(),
             steps,
-            drift: run.drift / lambda0,
+            drift: finite(run.drift / lambda0),
             seed,
             provenance: Provenance::here(),
         }))

@@ -18,8 +18,9 @@ pub struct Finding<'a> {
     pub exponential: Option<Fit>,
     /// m = c H^b over the same.
     pub power: Option<Fit>,
-    /// Both laws over H >= 2, for a residual network with a point at H = 1, where it has no skip yet.
-    pub with_skips: Option<[Fit; 2]>,
+    /// Both laws over H >= 2, where there is a point at H = 1 to leave out: no layer lies below the last one there, so
+    /// nothing accumulates, and the residual networks have no skip yet.
+    pub deep: Option<[Fit; 2]>,
 }
 
 /// All findings of a group, by criterion and architecture.
@@ -39,20 +40,20 @@ impl<'a> Finding<'a> {
     fn new(arch: &'a str, criterion: &'a str, rows: Vec<&'a WidthRow>) -> Self {
         let points: Vec<Point> = rows.iter().filter_map(|row| point(row)).collect();
         let deep: Vec<Point> = points.iter().copied().filter(|point| point.depth >= 2).collect();
-        let residual = arch != "fc" && deep.len() < points.len();
+        let has_first = deep.len() < points.len();
         Self {
             arch,
             criterion,
             rows,
             exponential: Fit::new(Law::Exponential, &points),
             power: Fit::new(Law::Power, &points),
-            with_skips: residual.then(|| both(&deep)).flatten(),
+            deep: has_first.then(|| both(&deep)).flatten(),
         }
     }
 
-    /// The fit to draw: of a residual network, that over the depths that have a skip, if there is one.
+    /// The fit to draw and to speak of: over H >= 2 if there is one.
     pub fn drawn(&self, law: Law) -> Option<&Fit> {
-        match (&self.with_skips, law) {
+        match (&self.deep, law) {
             (Some([exponential, _]), Law::Exponential) => Some(exponential),
             (Some([_, power]), Law::Power) => Some(power),
             (None, Law::Exponential) => self.exponential.as_ref(),
@@ -67,17 +68,16 @@ impl<'a> Finding<'a> {
 
     /// The finding in a sentence or two.
     pub fn sentence(&self, chi1: Option<f64>) -> String {
-        let Some(fit) = &self.exponential else {
+        let (Some(all), Some(fit)) = (&self.exponential, self.drawn(Law::Exponential)) else {
             return format!("{}: no growth factor. {}", self.arch, self.too_few());
         };
         let growth = fit.growth();
+        let [from, to] = fit.depths;
         let mut text = format!(
-            "{}: the required width {} by a factor of {} per layer (95 % interval) over H = {} to {} ({}).",
+            "{}: over H = {from} to {to} the required width {} by a factor of {} per layer (95 % interval; {}).",
             self.arch,
             if growth.low > 1.0 { "grows" } else { "changes" },
             interval(&growth, 3),
-            fit.depths[0],
-            fit.depths[1],
             self.counts()
         );
         if self.arch == "fc" {
@@ -85,10 +85,8 @@ impl<'a> Finding<'a> {
         } else {
             text += &format!(" {}", flatness(&growth));
         }
-        if let Some([deep, _]) = &self.with_skips {
-            let growth = deep.growth();
-            let (from, to, shown) = (deep.depths[0], deep.depths[1], interval(&growth, 3));
-            text += &format!(" Over the depths that have a skip, H = {from} to {to}: {shown}. {}", flatness(&growth));
+        if self.deep.is_some() {
+            text += &format!(" With H = 1, where no layer lies below the last: {}.", interval(&all.growth(), 3));
         }
         text
     }

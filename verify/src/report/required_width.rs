@@ -101,8 +101,8 @@ fn heights(findings: &[&Finding<'_>]) -> Vec<f64> {
 }
 
 fn fit_words(finding: &Finding<'_>, fit: &Fit) -> String {
-    let skips = if finding.with_skips.is_some() { ", H ≥ 2" } else { "" };
-    let arch = format!("{}{skips}", finding.arch);
+    let depths = if finding.deep.is_some() { ", H ≥ 2" } else { "" };
+    let arch = format!("{}{depths}", finding.arch);
     let b = fixed_interval(&fit.b, 2);
     match fit.law {
         Law::Exponential => format!("{arch}: b = {b}, eᵇ = {}", significant(fit.growth().value, 3)),

@@ -37,7 +37,7 @@ pub fn growth(section: &Section<'_>) -> String {
     let mut rows = Vec::new();
     for finding in &section.findings {
         rows.push(growth_row(finding));
-        if let Some([deep, power]) = &finding.with_skips {
+        if let Some([deep, power]) = &finding.deep {
             rows.push(vec![
                 String::new(),
                 format!("{}, H ≥ 2", finding.arch),
@@ -57,8 +57,8 @@ pub fn growth(section: &Section<'_>) -> String {
         Some(chi1) => format!(" Here χ₁ = {}, so no exponential law is expected.", significant(chi1, 3)),
         None => String::new(),
     };
-    let skips = if section.findings.iter().any(|finding| finding.with_skips.is_some()) {
-        " A residual network of depth 1 has no skip yet: the rows “H ≥ 2” leave it out."
+    let skips = if section.findings.iter().any(|finding| finding.deep.is_some()) {
+        " At H = 1 no layer lies below the last and no network has a skip: the rows “H ≥ 2” leave it out."
     } else {
         ""
     };

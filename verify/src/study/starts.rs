@@ -108,8 +108,6 @@ impl<'a> Starts<'a> {
             rate = rate.max(loss / bound);
         }
         let last = run.loss[run.loss.len() - 1];
-        // A row is JSON, which has no infinity.
-        let finite = |x: f64| if x.is_finite() { x } else { f64::MAX };
         Trained {
             drift: finite(run.drift / (self.lambda0 / 4.0)),
             rate: finite(rate),
@@ -144,6 +142,11 @@ pub fn train(architecture: &Architecture, data: &Dataset, width: usize, seed: u6
         }
     }
     run
+}
+
+/// A row is JSON, which has no infinity and no NaN: what has diverged is written as the largest number.
+pub fn finite(x: f64) -> f64 {
+    if x.is_finite() { x } else { f64::MAX }
 }
 
 /// The seed of one start: a function of what is started, never of the order.
