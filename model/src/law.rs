@@ -40,7 +40,7 @@ pub fn last_gram(architecture: &Architecture, data: &Dataset, width: usize, seed
             let features = if keeps_rows {
                 let kept = &mut rows[first * points..(first + count) * points];
                 let skip = f64::from(layer.skip);
-                kept.iter_mut().zip(&*fresh).for_each(|(x, v)| *x = scale.mul_add(*v, skip * *x));
+                kept.iter_mut().zip(&*fresh).for_each(|(x, v)| *x = skip * *x + scale * v);
                 &*kept
             } else {
                 fresh.iter_mut().for_each(|v| *v *= scale);

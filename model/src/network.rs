@@ -1,4 +1,7 @@
 //! The recurrence with real matrices: forward, and the gradients of every layer.
+//!
+//! Products are the kernels'. What is left (scaling, skips, the readout) uses plain operations in a fixed order: fused ones
+//! would be library calls here, where the build's base instructions have none.
 
 use fathom_kernels::{Parallelism, Real, TensorMut, TensorRef, conv, normal};
 
@@ -169,7 +172,7 @@ impl<T: Real> Network<T> {
             self.architecture.activation().derivative(&pre, &mut slope);
             let s = self.scale(h);
             if self.architecture.layer(h).skip {
-                value.iter_mut().zip(below).for_each(|(v, &x)| *v = s.mul_add(*v, x));
+                value.iter_mut().zip(below).for_each(|(v, &x)| *v = x + s * *v);
             } else {
                 value.iter_mut().for_each(|v| *v = s * *v);
             }
@@ -180,13 +183,13 @@ impl<T: Real> Network<T> {
         Forward { features, slopes, outputs }
     }
 
-    /// f_i = <a, x_i>: one chain of multiply-adds over (channel, pixel).
+    /// f_i = <a, x_i>: one sum in the order of (channel, pixel).
     fn readout(&self, features: &[T], samples: usize) -> Vec<T> {
         let p = self.architecture.patches().pixels();
         let mut outputs = vec![T::ZERO; samples];
         for (row, a) in features.chunks_exact(samples * p).zip(self.output.chunks_exact(p)) {
             for (f, x) in outputs.iter_mut().zip(row.chunks_exact(p)) {
-                *f = x.iter().zip(a).fold(*f, |f, (&x, &a)| a.mul_add(x, f));
+                *f = x.iter().zip(a).fold(*f, |f, (&x, &a)| f + a * x);
             }
         }
         outputs
@@ -253,7 +256,7 @@ impl<T: Real> Network<T> {
         for (row, a) in top.chunks_exact(n * p).zip(target.chunks_exact_mut(p)) {
             for (l, a) in a.iter_mut().enumerate() {
                 let start = if beta == T::ZERO { T::ZERO } else { beta * *a };
-                *a = (0..n).fold(start, |sum, i| (alpha * residuals[i]).mul_add(row[i * p + l], sum));
+                *a = (0..n).fold(start, |sum, i| sum + alpha * residuals[i] * row[i * p + l]);
             }
         }
     }

@@ -45,11 +45,11 @@ impl Profile {
                 init_depth: 5,
                 trained_depth: 3,
                 init_width: 1 << 20,
-                trained_width: 256,
+                trained_width: 512,
                 init_starts: 40,
                 trained_starts: 8,
                 steps: 1000,
-                curve_width: 256,
+                curve_width: 512,
                 curve_depth: 3,
             },
             Self::Standard => Plan {
