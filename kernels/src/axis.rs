@@ -70,6 +70,15 @@ impl Axis {
         }
     }
 
+    /// The offset of index `first`, and the stride from there, where `count` indices from it on have one.
+    pub(crate) fn run(&self, first: usize, count: usize) -> Option<(isize, isize)> {
+        let [e0, e1, inner] = self.extents;
+        if e0 == 1 && e1 == 1 {
+            return Some((first as isize * self.strides[2], self.strides[2]));
+        }
+        (first % inner + count <= inner).then(|| (self.offset(first), self.strides[2]))
+    }
+
     /// How far the indices from `first` on lie from index 0, one for each place in `offsets`.
     pub(crate) fn offsets(&self, first: usize, offsets: &mut [isize]) {
         self.for_each_run(first, offsets.len(), |start, offset, run| {

@@ -13,10 +13,10 @@ pub struct Blocks {
 
 impl Blocks {
     /// The sizes for elements of `element` bytes and tiles of `mr x nr`, on a core with at least 512 KiB of second-level
-    /// cache: a panel of B takes half of a 32 KiB first level, a block of A takes 3/8 of the second, and a block of B
-    /// 4 MiB of the third.
+    /// cache: a block of A takes 3/8 of it, and a block of B 4 MiB of the third. The longer a block of k, the less often
+    /// C is read and written; past 512 steps, panels of B leave the first level for nothing more.
     pub fn for_tile(element: usize, mr: usize, nr: usize) -> Self {
-        let kc = (16 * 1024 / (element * nr)).max(64);
+        let kc = 512;
         let mc = round_up(192 * 1024 / (element * kc), mr);
         let nc = round_up(4 * 1024 * 1024 / (element * kc), nr);
         Self { mc, kc, nc }
@@ -36,7 +36,7 @@ mod tests {
     fn blocks_fit_their_caches_and_are_whole_tiles() {
         for (element, mr, nr) in [(4, 6, 16), (8, 6, 8), (4, 12, 32), (8, 12, 16), (4, 4, 8), (8, 4, 8)] {
             let Blocks { mc, kc, nc } = Blocks::for_tile(element, mr, nr);
-            assert!(element * kc * nr <= 16 * 1024);
+            assert!(element * kc * nr <= 64 * 1024);
             assert!(element * kc * mc <= 256 * 1024 && element * kc * nc <= 5 * 1024 * 1024);
             assert!(mc % mr == 0 && nc % nr == 0);
         }

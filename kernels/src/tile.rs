@@ -23,19 +23,36 @@ unsafe impl<T: Send> Sync for Output<T> {}
 
 /// Neighbouring rows or columns of C: how far each lies from the first element of C.
 pub(crate) struct Side {
-    offsets: [isize; MAX_SIDE],
     count: usize,
-    /// The common stride, where there is one.
-    stride: Option<isize>,
+    spacing: Spacing,
+}
+
+enum Spacing {
+    /// The first, and the step from each to the next.
+    Even(isize, isize),
+    /// Each of them.
+    Uneven([isize; MAX_SIDE]),
 }
 
 impl Side {
+    #[inline]
     pub(crate) fn new(axis: &Axis, first: usize, count: usize) -> Self {
+        if let Some((start, step)) = axis.run(first, count) {
+            return Self { count, spacing: Spacing::Even(start, step) };
+        }
         let mut offsets = [0; MAX_SIDE];
         axis.offsets(first, &mut offsets[..count]);
-        let step = if count > 1 { offsets[1] - offsets[0] } else { 1 };
+        let step = offsets[1] - offsets[0];
         let even = offsets[..count].windows(2).all(|pair| pair[1] - pair[0] == step);
-        Self { offsets, count, stride: even.then_some(step) }
+        let spacing = if even { Spacing::Even(offsets[0], step) } else { Spacing::Uneven(offsets) };
+        Self { count, spacing }
+    }
+
+    fn offset(&self, i: usize) -> isize {
+        match &self.spacing {
+            Spacing::Even(start, step) => start + i as isize * step,
+            Spacing::Uneven(offsets) => offsets[i],
+        }
     }
 }
 
@@ -53,18 +70,21 @@ impl<T: Real> Output<T> {
         (a, b): (*const T, *const T),
         beta: T,
     ) {
-        let whole = rows.count == kernel.mr && cols.count == kernel.nr && cols.stride == Some(1);
-        // SAFETY: a whole tile with an even row stride and neighbouring columns is what the kernel writes.
-        unsafe {
-            if let (true, Some(stride @ 0..)) = (whole, rows.stride) {
-                let c = self.ptr.offset(rows.offsets[0] + cols.offsets[0]);
-                (kernel.multiply)(k, a, b, beta, c, stride as usize);
-                return;
+        let whole = rows.count == kernel.mr && cols.count == kernel.nr;
+        if let (true, &Spacing::Even(row, stride @ 0..), &Spacing::Even(col, 1)) = (whole, &rows.spacing, &cols.spacing)
+        {
+            let c = self.ptr.wrapping_offset(row + col);
+            // The tile below this one, which most likely comes next: its chains start from C.
+            for i in kernel.mr..2 * kernel.mr {
+                prefetch(c.wrapping_offset(i as isize * stride), kernel.nr);
             }
+            // SAFETY: a whole tile with an even row stride and neighbouring columns is what the kernel writes.
+            unsafe { (kernel.multiply)(k, a, b, beta, c, stride as usize) };
+            return;
         }
         let mut room = MaybeUninit::<[T; MAX_TILE]>::uninit();
         let tile = room.as_mut_ptr().cast::<T>();
-        let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offsets[i] + cols.offsets[j]);
+        let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offset(i) + cols.offset(j));
         // SAFETY: `room` has space for mr x nr elements; where the kernel reads them, all are written first. (i, j) with
         // i < rows.count and j < cols.count is an element of C, and this task's alone.
         unsafe {
@@ -103,4 +123,17 @@ impl<T: Real> Output<T> {
             });
         }
     }
+}
+
+/// Asks for the cache lines of `len` elements at `p`, which need not be there.
+#[inline(always)]
+fn prefetch<T>(p: *const T, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len * size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (p, len);
 }
