@@ -96,8 +96,8 @@ fn caveats() -> String {
      <li>Filled points are measured: widths on both sides were run. Hollow points are extrapolated from narrower \
      networks by the fall of the deviation as 1/√m. Arrows are censored: the required width lies above the widest \
      that was run. Censored points are left out of every fit. Networks are drawn slightly apart at each depth.</li>\n\
-     <li>Drawn fits of residual networks start at H\u{a0}=\u{a0}2, where three depths from there on allow it: at \
-     H\u{a0}=\u{a0}1 there is no skip yet.</li>\n\
+     <li>Drawn fits start at H\u{a0}=\u{a0}2, where three depths from there on allow it: at H\u{a0}=\u{a0}1 no layer \
+     lies below the last, so nothing accumulates, and no network has a skip yet.</li>\n\
      <li>A fit describes the depths that it was fitted to. Few depths cannot tell an exponential from a power law \
      by themselves, and prove nothing about deeper networks.</li>\n\
      </ul>\n"
