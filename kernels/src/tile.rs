@@ -27,6 +27,7 @@ pub(crate) struct Side {
     spacing: Spacing,
 }
 
+#[allow(clippy::large_enum_variant)] // it lives on the stack, for one tile
 enum Spacing {
     /// The first, and the step from each to the next.
     Even(isize, isize),
