@@ -1,7 +1,7 @@
 //! Two-dimensional convolution and its two gradients, as products with a virtual im2col matrix.
 //!
 //! Outputs whose taps all fall inside the image form rectangles (for a 3x3 kernel with padding 1: the inside, four sides
-//! and four corners). Within a rectangle everything is a nest of strides, so each is one [`Product`]: the im2col matrix
+//! and four corners). Within a rectangle everything is a nest of strides, so each is one product: the im2col matrix
 //! is packed block by block straight from the image, and a tap that falls outside is never multiplied. One-dimensional
 //! convolution is height 1.
 

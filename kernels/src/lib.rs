@@ -3,7 +3,7 @@
 //! * [`gemm()`] multiplies matrices, [`conv`] convolves images; both run the same five loops.
 //! * [`Activation`] applies an activation function or its derivative to a slice.
 //! * [`normal`] draws counter-based standard normals: any entry alone, in any order, by any thread.
-//! * [`reference`] holds the textbook loops that define what the fast kernels must return.
+//! * [`mod@reference`] holds the textbook loops that define what the fast kernels must return.
 //!
 //! # Same bits
 //!
