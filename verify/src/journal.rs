@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::Incomplete;
 use crate::rows::{self, Row};
@@ -28,6 +28,9 @@ impl Journal {
         }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(context)?;
+        if !file.metadata().with_context(context)?.is_file() {
+            bail!("cannot keep rows in {}: it is not a regular file", path.display());
+        }
         let mut text = Vec::new();
         file.read_to_end(&mut text).with_context(context)?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);

@@ -31,7 +31,7 @@ impl Samples {
     pub fn load(args: &DataArgs) -> Result<Self> {
         let mut image = args.image;
         let (data, source) = match &args.data {
-            Some(path) if !path.contains(':') => {
+            Some(path) if is_file(path) => {
                 let data = Dataset::read(Path::new(path), args.seed)?;
                 (first(data, args.samples)?, path.clone())
             }
@@ -79,6 +79,12 @@ impl Samples {
             input_size: self.data.input_size(),
         }
     }
+}
+
+/// Whether `--data` names a file rather than a specification.
+fn is_file(text: &str) -> bool {
+    let path = Path::new(text);
+    !text.contains(':') || path.exists() || path.extension().is_some_and(|e| e == "csv" || e == "npy")
 }
 
 /// The first `samples` of them.

@@ -10,6 +10,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
@@ -51,42 +53,3 @@ pub(crate) trait Vectorized {
     /// The code.
     fn run(self) -> Self::Output;
 }
-
-/// Implements [`Simd`] for an x86 token from the names of its vector type and intrinsics.
-#[cfg(target_arch = "x86_64")]
-macro_rules! x86_simd {
-    ($token:ident, $t:ident, $vector:ident, $lanes:literal, $set1:ident, $mul:ident, $fmadd:ident, $loadu:ident, $storeu:ident) => {
-        impl Simd<$t> for $token {
-            type Vector = $vector;
-            const LANES: usize = $lanes;
-
-            #[inline(always)]
-            fn splat(self, x: $t) -> $vector {
-                // SAFETY: `self` proves that the CPU has the instruction.
-                unsafe { $set1(x) }
-            }
-            #[inline(always)]
-            fn mul(self, a: $vector, b: $vector) -> $vector {
-                // SAFETY: `self` proves that the CPU has the instruction.
-                unsafe { $mul(a, b) }
-            }
-            #[inline(always)]
-            fn mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
-                // SAFETY: `self` proves that the CPU has the instruction.
-                unsafe { $fmadd(a, b, c) }
-            }
-            #[inline(always)]
-            unsafe fn load(self, p: *const $t) -> $vector {
-                // SAFETY: `self` proves that the CPU has the instruction; the caller vouches for the elements.
-                unsafe { $loadu(p) }
-            }
-            #[inline(always)]
-            unsafe fn store(self, p: *mut $t, v: $vector) {
-                // SAFETY: `self` proves that the CPU has the instruction; the caller vouches for the elements.
-                unsafe { $storeu(p, v) };
-            }
-        }
-    };
-}
-#[cfg(target_arch = "x86_64")]
-use x86_simd;
