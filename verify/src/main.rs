@@ -73,7 +73,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
-    if caused_by(|cause| cause.is::<Incomplete>()) {
+    // A context, which only `downcast_ref` sees through.
+    if error.downcast_ref::<Incomplete>().is_some() {
         return ExitCode::from(4);
     }
     let usage = caused_by(|cause| {

@@ -178,6 +178,24 @@ fn width_writes_rows_that_a_second_run_goes_on_from() {
     assert_eq!(again.iter().map(forget).collect::<Vec<_>>(), first.iter().map(forget).collect::<Vec<_>>());
 }
 
+/// A limit on the size of files stands in for a full disk: writing fails half-way through a row.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_keeps_what_was_measured_and_exits_with_4() {
+    let folder = Folder::new("full");
+    let out = folder.path("rows.jsonl");
+    let limited = "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"";
+    let args = [&["-c", limited, env!("CARGO_BIN_EXE_verify")], &SMALL[..], &["--out", &out]].concat();
+    let output = Command::new("sh").args(args).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{stderr}");
+    assert!(stderr.contains("stopped early") && stderr.contains("rows.jsonl"), "{stderr}");
+    let kept = rows(&out).len();
+    assert!(std::fs::read_to_string(&out).unwrap().ends_with('\n') && kept > 0);
+    ok(&[&SMALL[..], &["--out", &out]].concat());
+    assert!(rows(&out).len() > kept);
+}
+
 #[test]
 fn rows_do_not_depend_on_the_threads_or_the_order() {
     let folder = Folder::new("threads");
