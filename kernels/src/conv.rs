@@ -220,7 +220,6 @@ fn signed(strides: [usize; 4]) -> [isize; 4] {
 ///
 /// # Safety
 /// As [`Product::run`], for every pair of stretches.
-#[allow(clippy::too_many_arguments)] // a product has three operands, their scales and extents
 unsafe fn convolve<T: Real>(
     tuning: &Tuning,
     [vertical, horizontal]: [Vec<Stretch>; 2],
