@@ -49,8 +49,18 @@ impl Axis {
         self.strides[2] == 1
     }
 
+    /// Whether one stride leads from each value to the next.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.extents[0] == 1 && self.extents[1] == 1
+    }
+
     /// How far index `i` lies from index 0.
+    #[inline]
     pub(crate) fn offset(&self, i: usize) -> isize {
+        if self.is_plain() {
+            return i as isize * self.strides[2];
+        }
         let [_, e1, e2] = self.extents;
         let (rest, i2) = (i / e2, i % e2);
         let (i0, i1) = (rest / e1, rest % e1);

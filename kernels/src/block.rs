@@ -1,24 +1,26 @@
-//! How the loops are cut, so that each block fits its cache.
+//! Block sizes: which part of a product is in which cache.
 
-/// Block sizes of the five loops, in elements. They change the speed of a product, never its bits.
+use crate::cache::Caches;
+
+/// Upper bounds of the blocks: `mc x kc` of A and `kc x nc` of B. They change no bit of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
-    /// Rows of A in a packed block, which stays in the second-level cache.
+    /// Rows of A in a block, which stays in the second-level cache.
     pub mc: usize,
-    /// Steps of k in a block; a panel of B of this length stays in the first-level cache.
+    /// Depth of a block: a strip of B stays in the first-level cache.
     pub kc: usize,
-    /// Columns of B in a packed block, which stays in the third-level cache.
+    /// Columns of B in a block, which stays in the third-level cache.
     pub nc: usize,
 }
 
 impl Blocks {
-    /// The sizes for elements of `element` bytes and tiles of `mr x nr`, on a core with at least 512 KiB of second-level
-    /// cache: a block of A takes 3/8 of it, and a block of B 4 MiB of the third. The longer a block of k, the less often
-    /// C is read and written; past 512 steps, panels of B leave the first level for nothing more.
-    pub fn for_tile(element: usize, mr: usize, nr: usize) -> Self {
-        let kc = 512;
-        let mc = round_up(192 * 1024 / (element * kc), mr);
-        let nc = round_up(4 * 1024 * 1024 / (element * kc), nr);
+    /// The sizes for elements of `element` bytes: a strip of `strip` columns of B and a few rows of A in the first
+    /// level, a block of A in half of the second, and a block of B in a share of the third that leaves room for other
+    /// cores. The chains start from C, so the deeper a block, the less often C is read and written.
+    pub fn for_caches(caches: Caches, element: usize, strip: usize) -> Self {
+        let kc = (caches.l1 / (element * strip)).clamp(128, 1024);
+        let mc = (caches.l2 / 2 / (element * kc)).max(24);
+        let nc = (caches.l3.max(2 * caches.l2) / 8 / (element * kc)).max(4 * strip);
         Self { mc, kc, nc }
     }
 }
@@ -28,17 +30,42 @@ pub(crate) fn round_up(x: usize, step: usize) -> usize {
     x.div_ceil(step) * step
 }
 
+/// The length of the pieces when `len` is cut into as few pieces of at most `most` as will do, and evenly; a multiple of
+/// `step` where `most` is.
+pub(crate) fn even(len: usize, most: usize, step: usize) -> usize {
+    let most = (most / step * step).max(step.min(most));
+    let pieces = len.div_ceil(most).max(1);
+    round_up(len.div_ceil(pieces), step).min(most).max(1)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Blocks;
+    use super::*;
 
     #[test]
-    fn blocks_fit_their_caches_and_are_whole_tiles() {
-        for (element, mr, nr) in [(4, 6, 16), (8, 6, 8), (4, 12, 32), (8, 12, 16), (4, 4, 8), (8, 4, 8)] {
-            let Blocks { mc, kc, nc } = Blocks::for_tile(element, mr, nr);
-            assert!(element * kc * nr <= 64 * 1024);
-            assert!(element * kc * mc <= 256 * 1024 && element * kc * nc <= 5 * 1024 * 1024);
-            assert!(mc % mr == 0 && nc % nr == 0);
+    fn blocks_fit_their_caches() {
+        for (l1, l2, l3) in [(32, 512, 32 << 10), (48, 2048, 0), (32, 1024, 32 << 10), (64, 256, 8 << 10)] {
+            let caches = Caches { l1: l1 << 10, l2: l2 << 10, l3: l3 << 10 };
+            for (element, strip) in [(4, 16), (8, 8), (4, 32), (8, 16)] {
+                let Blocks { mc, kc, nc } = Blocks::for_caches(caches, element, strip);
+                assert!(element * kc * strip <= caches.l1 && element * kc * mc <= caches.l2);
+                assert!(element * kc * nc <= caches.l3.max(caches.l2), "{caches:?}");
+            }
         }
+    }
+
+    #[test]
+    fn pieces_are_even_and_cover() {
+        for len in 1..200 {
+            for most in 1..70 {
+                for step in [1, 4, 6] {
+                    let piece = even(len, most, step);
+                    assert!(piece <= most && len.div_ceil(piece) <= len.div_ceil((most / step * step).max(1)) + 1);
+                    assert!(piece % step == 0 || piece == most || most < step);
+                }
+            }
+        }
+        assert_eq!(even(1025, 1024, 1), 513);
+        assert_eq!(even(100, 96, 12), 60);
     }
 }

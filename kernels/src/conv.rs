@@ -8,8 +8,9 @@
 use std::fmt;
 
 use crate::axis::Axis;
-use crate::gemm::{Parallelism, Product, Tuning};
+use crate::gemm::{self, Parallelism, Tuning};
 use crate::pack::Operand;
+use crate::product::Product;
 use crate::tile::Output;
 use crate::{Real, TensorMut, TensorRef};
 
@@ -258,7 +259,7 @@ unsafe fn convolve<T: Real>(
                 },
             };
             // SAFETY: the stretches reach only pixels inside the images, which the caller vouches for.
-            unsafe { product.run(tuning, parallelism) };
+            unsafe { product.run(gemm::kernel(tuning.isa), Some(tuning), parallelism) };
         }
     }
 }
@@ -408,7 +409,7 @@ pub fn backward_weights_tuned<T: Real>(
             };
             // SAFETY: as in `convolve`: the stretches reach only pixels inside, the views cover the shapes, and `dw` is
             // mutable and without overlap.
-            unsafe { product.run(tuning, parallelism) };
+            unsafe { product.run(gemm::kernel(tuning.isa), Some(tuning), parallelism) };
         }
     }
 }

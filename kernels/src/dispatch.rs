@@ -128,7 +128,7 @@ impl FromStr for Isa {
 /// When the CPU lacks it.
 pub(crate) fn vectorize<V: Vectorized>(isa: Isa, task: V) -> V::Output {
     match isa {
-        Isa::Portable => Portable.run(task),
+        Isa::Portable => Portable::detect().run(task),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => Avx2::detect().unwrap_or_else(|| panic!("{}", IsaError::Missing(isa))).run(task),
         #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,13 @@
-//! Packing: a block of an operand, real or virtual, copied into the order that the micro-kernel reads.
+//! Packing: a block of an operand, real or virtual, copied to where the micro-kernel reads it fast.
+//!
+//! A strip of B becomes a *panel*: `row` elements for each k, k by k. A's elements are broadcast, so A need not be
+//! transposed: its *rows* are copied as they are, close together; only an A whose columns are contiguous becomes panels,
+//! like B.
 
 use crate::Real;
 use crate::axis::Axis;
+use crate::kernel::Kernel;
+use crate::simd::{Simd, Transpose};
 
 /// One operand of a product: A seen along its rows, or B seen along its columns. Element `(i, k)` is
 /// `scale * ptr[along.offset(i) + depth.offset(k)]`.
@@ -10,59 +16,162 @@ pub(crate) struct Operand<T> {
     pub(crate) ptr: *const T,
     pub(crate) along: Axis,
     pub(crate) depth: Axis,
-    /// Multiplies each element, with one rounding, on its way into the panel.
+    /// Multiplies each element, with one rounding, on its way to the kernel.
     pub(crate) scale: T,
 }
 
 // SAFETY: an operand is a view of a slice that the caller of gemm or conv holds shared for the whole call.
 unsafe impl<T: Sync> Sync for Operand<T> {}
 
-/// A panel: `W` neighbours along the operand for each k of a block, k by k.
-pub(crate) type Pack<T> =
-    unsafe fn(operand: &Operand<T>, first: usize, count: usize, depth: usize, len: usize, panel: *mut T);
-
-/// Packs elements `first..first + count` (at most `W`; the rest of the panel is zero) for `depth..depth + len`.
-///
-/// # Safety
-/// The ranges must lie inside the operand, whose elements must be readable; `panel` must hold `len * W` elements.
-pub(crate) unsafe fn panel<T: Real, const W: usize>(
-    operand: &Operand<T>,
-    first: usize,
-    count: usize,
-    depth: usize,
-    len: usize,
-    panel: *mut T,
-) {
-    let mut offsets = [0isize; W];
-    operand.along.offsets(first, &mut offsets[..count]);
-    let contiguous = count == W && offsets.iter().enumerate().all(|(i, &offset)| offset == offsets[0] + i as isize);
-    let scale = operand.scale;
-    let step = operand.depth.inner_stride();
-    operand.depth.for_each_run(depth, len, |start, offset, run| {
-        // SAFETY: `start + run <= len`, so the rows stay inside the panel; every source offset is that of an element
-        // inside the operand, because the ranges are.
-        unsafe {
-            let rows = std::slice::from_raw_parts_mut(panel.add(start * W).cast::<[T; W]>(), run);
-            let source = operand.ptr.offset(offset);
-            if contiguous {
-                let source = source.offset(offsets[0]);
-                for (k, row) in rows.iter_mut().enumerate() {
-                    *row = source.offset(k as isize * step).cast::<[T; W]>().read();
+impl<T: Real> Operand<T> {
+    /// Packs `count` elements from `first` on into a panel with rows of `row >= count` elements, for
+    /// `depth..depth + len`. What the rows have beyond `count` is left alone.
+    ///
+    /// # Safety
+    /// The ranges must lie inside the operand, whose elements must be readable; `panel` must hold `len` rows.
+    pub(crate) unsafe fn pack_panel(
+        &self,
+        kernel: &Kernel<T>,
+        (first, count): (usize, usize),
+        (depth, len): (usize, usize),
+        (panel, row): (*mut T, usize),
+    ) {
+        let step = self.depth.inner_stride();
+        let mut offsets = [0isize; crate::kernel::MAX_SIDE];
+        let offsets = &mut offsets[..count];
+        self.along.offsets(first, offsets);
+        let stride = offsets.get(1).map_or(1, |second| second - offsets[0]);
+        let even = offsets.windows(2).all(|pair| pair[1] - pair[0] == stride);
+        self.depth.for_each_run(depth, len, |start, offset, run| {
+            let source = self.ptr.wrapping_offset(offset);
+            let panel = panel.wrapping_add(start * row);
+            // SAFETY: every source offset is that of an element inside the operand, because the ranges are; `start + run
+            // <= len`, so the rows stay inside the panel.
+            unsafe {
+                if even && stride == 1 {
+                    (kernel.copy)(source.offset(offsets[0]), step, count, run, panel, row);
+                } else if even && step == 1 {
+                    (kernel.transpose)(source.offset(offsets[0]), stride, count, run, panel, row);
+                } else {
+                    for (i, &along) in offsets.iter().enumerate() {
+                        let source = source.offset(along);
+                        for k in 0..run {
+                            *panel.add(k * row + i) = *source.offset(k as isize * step);
+                        }
+                    }
                 }
-            } else {
-                if count < W {
-                    rows.fill([T::ZERO; W]);
-                }
-                for (i, &along) in offsets[..count].iter().enumerate() {
-                    let source = source.offset(along);
-                    for (k, row) in rows.iter_mut().enumerate() {
-                        row[i] = *source.offset(k as isize * step);
+                if self.scale != T::ONE {
+                    for k in 0..run {
+                        scale(std::slice::from_raw_parts_mut(panel.add(k * row), count), self.scale);
                     }
                 }
             }
-            if scale != T::ONE {
-                rows.as_flattened_mut().iter_mut().for_each(|x| *x = scale * *x);
+        });
+    }
+
+    /// Packs `count` elements from `first` on, each with its whole `depth..depth + len` contiguous, `row >= len` elements
+    /// from one to the next.
+    ///
+    /// # Safety
+    /// The ranges must lie inside the operand, whose elements must be readable; `rows` must hold `count` rows.
+    pub(crate) unsafe fn pack_rows(
+        &self,
+        (first, count): (usize, usize),
+        (depth, len): (usize, usize),
+        (rows, row): (*mut T, usize),
+    ) {
+        let step = self.depth.inner_stride();
+        for i in 0..count {
+            let source = self.ptr.wrapping_offset(self.along.offset(first + i));
+            let target = rows.wrapping_add(i * row);
+            self.depth.for_each_run(depth, len, |start, offset, run| {
+                // SAFETY: as in `pack_panel`.
+                unsafe {
+                    let (source, target) = (source.offset(offset), target.add(start));
+                    if step == 1 {
+                        target.copy_from_nonoverlapping(source, run);
+                    } else {
+                        for k in 0..run {
+                            *target.add(k) = *source.offset(k as isize * step);
+                        }
+                    }
+                    if self.scale != T::ONE {
+                        scale(std::slice::from_raw_parts_mut(target, run), self.scale);
+                    }
+                }
+            });
+        }
+    }
+}
+
+fn scale<T: Real>(elements: &mut [T], factor: T) {
+    elements.iter_mut().for_each(|x| *x = factor * *x);
+}
+
+/// Copies `len` rows of `width` neighbours, `stride` elements apart in the source and `row` in the panel.
+///
+/// # Safety
+/// The source must be readable and the panel writable.
+#[inline(always)]
+pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
+    s: S,
+    source: *const T,
+    stride: isize,
+    width: usize,
+    len: usize,
+    panel: *mut T,
+    row: usize,
+) {
+    let whole = width - width % S::LANES;
+    let mask = s.mask((width - whole).max(1));
+    for k in 0..len {
+        // SAFETY: `width` elements of row k, which the caller vouches for.
+        unsafe {
+            let (source, panel) = (source.offset(k as isize * stride), panel.add(k * row));
+            for j in (0..whole).step_by(S::LANES) {
+                s.store(panel.add(j), s.load(source.add(j)));
+            }
+            if whole < width {
+                s.store_first(panel.add(whole), mask, s.load_first(source.add(whole), mask));
             }
         }
-    });
+    }
+}
+
+/// Turns `width` columns of `len` neighbours, `stride` elements apart in the source, into the rows of a panel.
+///
+/// # Safety
+/// The source must be readable and the panel writable.
+#[inline(always)]
+pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
+    s: S,
+    source: *const T,
+    stride: isize,
+    width: usize,
+    len: usize,
+    panel: *mut T,
+    row: usize,
+) {
+    let (wide, long) = (width - width % S::LANES, len - len % S::LANES);
+    let one = |j: usize, k: usize| {
+        // SAFETY: element (j, k), which the caller vouches for.
+        unsafe { *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k) };
+    };
+    for j in (0..wide).step_by(S::LANES) {
+        for k in (0..long).step_by(S::LANES) {
+            // SAFETY: a square inside the source, and its place in the panel.
+            unsafe {
+                let square = s.load_transposed(source.offset(j as isize * stride).add(k), stride);
+                for (i, &v) in square.as_ref().iter().enumerate() {
+                    s.store(panel.add((k + i) * row + j), v);
+                }
+            }
+        }
+        for k in long..len {
+            (j..j + S::LANES).for_each(|j| one(j, k));
+        }
+    }
+    for j in wide..width {
+        (0..len).for_each(|k| one(j, k));
+    }
 }

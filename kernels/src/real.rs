@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use std::sync::OnceLock;
+
 use crate::Isa;
 use crate::kernel::Kernel;
 
@@ -49,9 +51,15 @@ pub(crate) mod sealed {
     use super::{Isa, Kernel};
 
     /// What only the two element types of this crate can offer: their micro-kernels.
-    pub trait Sealed: Sized {
+    pub trait Sealed: Sized + 'static {
         /// The micro-kernel of an instruction set; `None` where this CPU or this build lacks the set.
-        fn kernel(isa: Isa) -> Option<Kernel<Self>>;
+        fn kernel(isa: Isa) -> Option<&'static Kernel<Self>>;
+
+        /// The micro-kernels of [`Isa::active`].
+        ///
+        /// # Panics
+        /// As [`Isa::active`].
+        fn active_kernel() -> &'static Kernel<Self>;
     }
 }
 
@@ -82,8 +90,14 @@ macro_rules! real {
         }
 
         impl sealed::Sealed for $t {
-            fn kernel(isa: Isa) -> Option<Kernel<Self>> {
+            fn kernel(isa: Isa) -> Option<&'static Kernel<Self>> {
                 crate::kernel::$t(isa)
+            }
+
+            #[inline]
+            fn active_kernel() -> &'static Kernel<Self> {
+                static ACTIVE: OnceLock<&'static Kernel<$t>> = OnceLock::new();
+                ACTIVE.get_or_init(|| Self::kernel(Isa::active()).expect("the active instruction set is available"))
             }
         }
     };

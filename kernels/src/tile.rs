@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use crate::Real;
 use crate::axis::Axis;
-use crate::kernel::{Kernel, MAX_SIDE, MAX_TILE};
+use crate::kernel::{MAX_SIDE, MAX_TILE, Multiply, Strip};
 
 /// C as the five loops see it: element `(i, j)` is `ptr[rows.offset(i) + cols.offset(j)]`.
 #[derive(Clone, Copy)]
@@ -58,51 +58,53 @@ impl Side {
 }
 
 impl<T: Real> Output<T> {
-    /// Runs `kernel` on the tile `rows x cols`: in place where the tile is whole and its rows lie in memory as the kernel
-    /// writes them, otherwise through a tile on the stack.
+    /// Runs `multiply`, which takes tiles of `mr` rows, on `strip.tiles` of them from row `row` on: in place where they lie
+    /// in memory as the kernel writes them, otherwise through a tile on the stack with rows of `width` elements. `strip`
+    /// says all but where C is.
     ///
     /// # Safety
-    /// The tile must lie inside C and belong to this task alone; `a` and `b` must hold panels of length `k`.
+    /// The tiles must lie inside C and belong to this task alone; the operands of `strip` must be readable.
+    #[inline]
     pub(crate) unsafe fn multiply(
         &self,
-        kernel: &Kernel<T>,
-        (rows, cols): (&Side, &Side),
-        k: usize,
-        (a, b): (*const T, *const T),
-        beta: T,
+        multiply: Multiply<T>,
+        mr: usize,
+        row: usize,
+        (cols, width): (&Side, usize),
+        mut strip: Strip<T>,
     ) {
-        let whole = rows.count == kernel.mr && cols.count == kernel.nr;
-        if let (true, &Spacing::Even(row, stride @ 0..), &Spacing::Even(col, 1)) = (whole, &rows.spacing, &cols.spacing)
-        {
-            let c = self.ptr.wrapping_offset(row + col);
-            // The tile below this one, which most likely comes next: its chains start from C.
-            for i in kernel.mr..2 * kernel.mr {
-                prefetch(c.wrapping_offset(i as isize * stride), kernel.nr);
-            }
-            // SAFETY: a whole tile with an even row stride and neighbouring columns is what the kernel writes.
-            unsafe { (kernel.multiply)(k, a, b, beta, c, stride as usize) };
-            return;
+        if let (&Spacing::Even(col, 1), Some((start, step))) = (&cols.spacing, self.rows.run(row, strip.tiles * mr)) {
+            strip.c = self.ptr.wrapping_offset(start + col);
+            strip.c_row = step;
+            // SAFETY: rows an even step apart and neighbouring columns are what the kernel writes; the caller vouches
+            // for the rest.
+            return unsafe { multiply(&strip) };
         }
         let mut room = MaybeUninit::<[T; MAX_TILE]>::uninit();
         let tile = room.as_mut_ptr().cast::<T>();
-        let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offset(i) + cols.offset(j));
-        // SAFETY: `room` has space for mr x nr elements; where the kernel reads them, all are written first. (i, j) with
-        // i < rows.count and j < cols.count is an element of C, and this task's alone.
-        unsafe {
-            if beta != T::ZERO {
-                for i in 0..kernel.mr {
-                    for j in 0..kernel.nr {
-                        let inside = i < rows.count && j < cols.count;
-                        *tile.add(i * kernel.nr + j) = if inside { *element(i, j) } else { T::ZERO };
+        let tiles = strip.tiles;
+        (strip.tiles, strip.c, strip.c_row) = (1, tile, width as isize);
+        for first in (row..row + tiles * mr).step_by(mr) {
+            let rows = Side::new(&self.rows, first, mr);
+            let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offset(i) + cols.offset(j));
+            // SAFETY: `room` has space for mr rows of `width` elements; where the kernel reads them, they are written
+            // first. (i, j) with i < mr and j < cols.count is an element of C, and this task's alone.
+            unsafe {
+                if strip.beta != T::ZERO {
+                    for i in 0..mr {
+                        for j in 0..cols.count {
+                            *tile.add(i * width + j) = *element(i, j);
+                        }
+                    }
+                }
+                multiply(&strip);
+                for i in 0..mr {
+                    for j in 0..cols.count {
+                        *element(i, j) = *tile.add(i * width + j);
                     }
                 }
             }
-            (kernel.multiply)(k, a, b, beta, tile, kernel.nr);
-            for i in 0..rows.count {
-                for j in 0..cols.count {
-                    *element(i, j) = *tile.add(i * kernel.nr + j);
-                }
-            }
+            strip.a = strip.a.wrapping_offset(mr as isize * strip.a_row);
         }
     }
 
@@ -124,17 +126,4 @@ impl<T: Real> Output<T> {
             });
         }
     }
-}
-
-/// Asks for the cache lines of `len` elements at `p`, which need not be there.
-#[inline(always)]
-fn prefetch<T>(p: *const T, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (p, len);
 }

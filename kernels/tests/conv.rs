@@ -59,7 +59,7 @@ fn random_convolution<T: Real>(seed: u64) {
     let small = Blocks { mc: source.between(1, 9), kc: source.between(1, 9), nc: source.between(1, 20) };
     for isa in Isa::available() {
         for blocks in [None, Some(small)] {
-            let tuning = Tuning { isa, blocks };
+            let tuning = Tuning { blocks, ..Tuning::on(isa) };
             let (mut fx, mut fw, mut fy) = (x.clone(), w.clone(), y.clone());
             let to = |data, shape, strides| TensorMut::strided(data, shape, strides).unwrap();
             let parallelism = source.choose(&[Parallelism::Serial, Parallelism::Rayon]);

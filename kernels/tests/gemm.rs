@@ -53,7 +53,7 @@ fn random_product<T: Real>(seed: u64, sizes: [usize; 3]) {
         for blocks in [None, Some(small)] {
             for parallelism in [Parallelism::Serial, Parallelism::Rayon] {
                 let mut found = Stored { data: c.data.clone(), ..expected };
-                let tuning = Tuning { isa, blocks };
+                let tuning = Tuning { blocks, ..Tuning::on(isa) };
                 gemm_tuned(&tuning, alpha, a.view(), b.view(), beta, found.view_mut(), parallelism);
                 assert_same_bits(&found.data, &expected.data, || {
                     let strides = (a.strides, b.strides, c.strides);
@@ -141,7 +141,7 @@ fn whole_numbers_are_exact() {
         let b: Vec<f32> = (0..k * n).map(|i| (i * 5 % 13) as f32 - 6.0).collect();
         let mut c = vec![f32::NAN; m * n];
         gemm_tuned(
-            &Tuning { isa, blocks: None },
+            &Tuning::on(isa),
             1.0,
             MatRef::row_major(&a, m, k).unwrap(),
             MatRef::row_major(&b, k, n).unwrap(),
@@ -162,7 +162,7 @@ fn whole_numbers_are_exact() {
 fn beta_zero_does_not_read_c_and_alpha_zero_reads_neither_operand() {
     let (m, n, k) = (9, 20, 11);
     for isa in Isa::available() {
-        let tuning = Tuning { isa, blocks: None };
+        let tuning = Tuning::on(isa);
         let (a, b) = (vec![1.0f64; m * k], vec![2.0f64; k * n]);
         let nan = vec![f64::NAN; m * k + k * n];
         let (a, b) = (MatRef::row_major(&a, m, k).unwrap(), MatRef::row_major(&b, k, n).unwrap());
@@ -200,7 +200,7 @@ fn gaps_between_strides_are_left_alone() {
         let (row_stride, col_stride) = (2 * n + 3, 2);
         let mut c = vec![f32::NAN; m * row_stride];
         gemm_tuned(
-            &Tuning { isa, blocks: None },
+            &Tuning::on(isa),
             1.0,
             MatRef::row_major(&a, m, k).unwrap(),
             MatRef::row_major(&b, k, n).unwrap(),

@@ -198,7 +198,7 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
             );
             named(&case, || {
                 let view_c = c.of_mut(c_data);
-                gemm_tuned(&Tuning { isa, blocks }, alpha, view_a, view_b, beta, view_c, Parallelism::Serial);
+                gemm_tuned(&Tuning { blocks, ..Tuning::on(isa) }, alpha, view_a, view_b, beta, view_c, Parallelism::Serial);
             });
             assert_same_bits(c_data, &expected, || case.clone());
         }
@@ -309,7 +309,7 @@ fn guarded_convolution<T: Real>(memory: &mut [Guarded<T>; 3], seed: u64) {
 
     for isa in Isa::available() {
         for edge in [Edge::First, Edge::Last] {
-            let (tuning, serial) = (Tuning { isa, blocks }, Parallelism::Serial);
+            let (tuning, serial) = (Tuning { blocks, ..Tuning::on(isa) }, Parallelism::Serial);
             let case = |pass: &str| format!("{pass} {} {isa} seed {seed} at its {edge:?}: {s:?}", T::NAME);
             let [for_x, for_w, for_y] = memory;
             let (fx, fw) = (for_x.place(&x.values, edge), for_w.place(&w.values, edge));

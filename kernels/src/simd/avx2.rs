@@ -2,16 +2,191 @@
 
 use std::arch::x86_64::*;
 
-use super::x86::{x86_simd, x86_token};
-use super::{Simd, Vectorized};
+use super::x86::{x86_arithmetic, x86_token};
+use super::{Simd, Transpose, Vectorized};
 use crate::Real;
-use crate::kernel::{self, Kernel};
-
-/// Rows of a tile and vectors across it: 12 accumulators, 2 vectors of B and a broadcast of A fit the registers.
-const MR: usize = 6;
-const NV: usize = 2;
+use crate::kernel::{Kernel, kernel_table};
 
 x86_token!(Avx2, "avx2,fma", "avx2", "fma");
 
-x86_simd!(Avx2, f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
-x86_simd!(Avx2, f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
+// 12 accumulators, the vectors of B and a broadcast of A fill the registers; a mask takes one more.
+kernel_table!(
+    Avx2,
+    [target_feature(enable = "avx2,fma")],
+    narrow: Avx2,
+    half: None,
+    one: [1 2 3 4 5 6 7 8 9 10 11 12],
+    two: [1 2 3 4 5 6],
+    cut: [1 2 3 4 5]
+);
+
+/// The first lanes of a vector: all bits set in each of them, and how many there are.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask {
+    lanes: __m256i,
+    count: usize,
+}
+
+/// The mask whose first `8 - from` lanes of 32 bits are set.
+///
+/// # Safety
+/// `from` is at most 8.
+#[inline(always)]
+unsafe fn lanes(_: Avx2, from: usize) -> __m256i {
+    static WINDOW: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: the token proves the instruction; eight elements from `from` on lie in the window.
+    unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(from).cast()) }
+}
+
+impl Simd<f32> for Avx2 {
+    x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
+    type Mask = Mask;
+
+    #[inline(always)]
+    fn mask(self, count: usize) -> Mask {
+        // SAFETY: bounded here.
+        Mask { lanes: unsafe { lanes(self, 8 - count.min(8)) }, count }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f32, mask: Mask) -> __m256 {
+        // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+        unsafe { _mm256_maskload_ps(p, mask.lanes) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, mut p: *mut f32, mask: Mask, v: __m256) {
+        // In pieces: the masked store takes some forty micro-operations on several CPUs.
+        // SAFETY: `self` proves the instructions; the pieces add up to `count` elements.
+        unsafe {
+            if mask.count == 8 {
+                return _mm256_storeu_ps(p, v);
+            }
+            let mut rest = _mm256_castps256_ps128(v);
+            if mask.count & 4 != 0 {
+                _mm_storeu_ps(p, rest);
+                p = p.add(4);
+                rest = _mm256_extractf128_ps::<1>(v);
+            }
+            if mask.count & 2 != 0 {
+                _mm_storel_pd(p.cast(), _mm_castps_pd(rest));
+                p = p.add(2);
+                rest = _mm_movehl_ps(rest, rest);
+            }
+            if mask.count & 1 != 0 {
+                _mm_store_ss(p, rest);
+            }
+        }
+    }
+}
+
+impl Transpose<f32> for Avx2 {
+    type Square = [__m256; 8];
+
+    #[inline(always)]
+    unsafe fn load_transposed(self, p: *const f32, stride: isize) -> [__m256; 8] {
+        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
+        unsafe {
+            let ([c0, c1, c2, c3], [c4, c5, c6, c7]) = (quarter_f32(self, p, stride), quarter_f32(self, p.add(4), stride));
+            [c0, c1, c2, c3, c4, c5, c6, c7]
+        }
+    }
+}
+
+impl Simd<f64> for Avx2 {
+    x86_arithmetic!(f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
+    type Mask = Mask;
+
+    #[inline(always)]
+    fn mask(self, count: usize) -> Mask {
+        // SAFETY: bounded here.
+        Mask { lanes: unsafe { lanes(self, 8 - 2 * count.min(4)) }, count }
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const f64, mask: Mask) -> __m256d {
+        // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+        unsafe { _mm256_maskload_pd(p, mask.lanes) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, mut p: *mut f64, mask: Mask, v: __m256d) {
+        // SAFETY: `self` proves the instructions; the pieces add up to `count` elements.
+        unsafe {
+            if mask.count == 4 {
+                return _mm256_storeu_pd(p, v);
+            }
+            let mut rest = _mm256_castpd256_pd128(v);
+            if mask.count & 2 != 0 {
+                _mm_storeu_pd(p, rest);
+                p = p.add(2);
+                rest = _mm256_extractf128_pd::<1>(v);
+            }
+            if mask.count & 1 != 0 {
+                _mm_store_sd(p, rest);
+            }
+        }
+    }
+}
+
+impl Transpose<f64> for Avx2 {
+    type Square = [__m256d; 4];
+
+    #[inline(always)]
+    unsafe fn load_transposed(self, p: *const f64, stride: isize) -> [__m256d; 4] {
+        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
+        unsafe {
+            let ([c0, c1], [c2, c3]) = (half_f64(self, p, stride), half_f64(self, p.add(2), stride));
+            [c0, c1, c2, c3]
+        }
+    }
+}
+
+// No closures in the functions below: they would be compiled without the instructions.
+
+/// Four columns of eight rows: rows 0 to 3 in the low half of each vector, rows 4 to 7 in the high half.
+///
+/// # Safety
+/// The elements must be readable.
+#[inline(always)]
+unsafe fn quarter_f32(_: Avx2, p: *const f32, stride: isize) -> [__m256; 4] {
+    // SAFETY: the token proves the instructions; the caller vouches for the elements.
+    unsafe {
+        let q = p.offset(4 * stride);
+        let r0 = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q));
+        let r1 = _mm256_insertf128_ps::<1>(
+            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(stride))),
+            _mm_loadu_ps(q.offset(stride)),
+        );
+        let r2 = _mm256_insertf128_ps::<1>(
+            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(2 * stride))),
+            _mm_loadu_ps(q.offset(2 * stride)),
+        );
+        let r3 = _mm256_insertf128_ps::<1>(
+            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(3 * stride))),
+            _mm_loadu_ps(q.offset(3 * stride)),
+        );
+        let (low01, high01) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
+        let (low23, high23) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
+        [
+            _mm256_shuffle_ps::<0x44>(low01, low23),
+            _mm256_shuffle_ps::<0xee>(low01, low23),
+            _mm256_shuffle_ps::<0x44>(high01, high23),
+            _mm256_shuffle_ps::<0xee>(high01, high23),
+        ]
+    }
+}
+
+/// Two columns of four rows.
+///
+/// # Safety
+/// The elements must be readable.
+#[inline(always)]
+unsafe fn half_f64(_: Avx2, p: *const f64, stride: isize) -> [__m256d; 2] {
+    // SAFETY: the token proves the instructions; the caller vouches for the elements.
+    unsafe {
+        let q = p.offset(2 * stride);
+        let r0 = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q));
+        let r1 = _mm256_insertf128_pd::<1>(
+            _mm256_castpd128_pd256(_mm_loadu_pd(p.offset(stride))),
+            _mm_loadu_pd(q.offset(stride)),
+        );
+        [_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1)]
+    }
+}

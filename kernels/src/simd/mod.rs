@@ -1,7 +1,7 @@
-//! Vectors of one instruction set, behind the few operations that a micro-kernel needs.
+//! Vectors of one instruction set, behind the few operations that the kernels need.
 //!
-//! Each token type ([`Portable`], `Avx2`, `Avx512`) is the proof that the CPU has its instructions: outside this folder
-//! it is made by `detect` alone.
+//! Each token type ([`Portable`], `Avx2`, `Avx512`, `Neon`) is the proof that the CPU has its instructions: outside this
+//! folder it is made by `detect` alone.
 
 use crate::Real;
 
@@ -24,6 +24,8 @@ pub(crate) use portable::Portable;
 pub(crate) trait Simd<T: Real>: Copy {
     /// A vector of [`Simd::LANES`] elements.
     type Vector: Copy;
+    /// The first few lanes of a vector.
+    type Mask: Copy;
     /// Elements in a vector.
     const LANES: usize;
 
@@ -43,6 +45,31 @@ pub(crate) trait Simd<T: Real>: Copy {
     /// # Safety
     /// The elements must be writable.
     unsafe fn store(self, p: *mut T, v: Self::Vector);
+
+    /// The first `count` lanes, 1 to `LANES` of them.
+    fn mask(self, count: usize) -> Self::Mask;
+    /// Reads the lanes of `mask` from `p`; the others are 0, and their elements are not touched.
+    ///
+    /// # Safety
+    /// The elements of the lanes must be readable.
+    unsafe fn load_first(self, p: *const T, mask: Self::Mask) -> Self::Vector;
+    /// Writes the lanes of `mask` to `p` and touches nothing else.
+    ///
+    /// # Safety
+    /// The elements of the lanes must be writable.
+    unsafe fn store_first(self, p: *mut T, mask: Self::Mask, v: Self::Vector);
+}
+
+/// Vectors short enough to transpose a square of them fast: those of AVX-512 are left to AVX2.
+pub(crate) trait Transpose<T: Real>: Simd<T> {
+    /// `LANES` vectors.
+    type Square: AsRef<[Self::Vector]>;
+
+    /// Reads `LANES` rows of `LANES` neighbouring elements, `stride` elements apart, and returns their columns.
+    ///
+    /// # Safety
+    /// The elements must be readable.
+    unsafe fn load_transposed(self, p: *const T, stride: isize) -> Self::Square;
 }
 
 /// Scalar code that is compiled once for each instruction set and left to the compiler to vectorise. Its `run`, and

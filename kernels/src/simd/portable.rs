@@ -1,19 +1,20 @@
 //! Plain Rust on arrays: for CPUs without a set of their own here, and to check the others against.
 
-use super::{Simd, Vectorized};
+use std::array;
+
+use super::{Simd, Transpose, Vectorized};
 use crate::Real;
-use crate::kernel::{self, Kernel};
+use crate::kernel::{Kernel, kernel_table};
 
 /// Needs no instructions beyond the build's own.
 #[derive(Clone, Copy)]
-pub(crate) struct Portable;
+pub(crate) struct Portable(());
 
-const MR: usize = 4;
-const NV: usize = 2;
 const LANES: usize = 4;
 
 impl<T: Real> Simd<T> for Portable {
     type Vector = [T; LANES];
+    type Mask = usize;
     const LANES: usize = LANES;
 
     #[inline(always)]
@@ -22,11 +23,11 @@ impl<T: Real> Simd<T> for Portable {
     }
     #[inline(always)]
     fn mul(self, a: [T; LANES], b: [T; LANES]) -> [T; LANES] {
-        std::array::from_fn(|i| a[i] * b[i])
+        array::from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
     fn mul_add(self, a: [T; LANES], b: [T; LANES], c: [T; LANES]) -> [T; LANES] {
-        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        array::from_fn(|i| a[i].mul_add(b[i], c[i]))
     }
     #[inline(always)]
     unsafe fn load(self, p: *const T) -> [T; LANES] {
@@ -38,23 +39,44 @@ impl<T: Real> Simd<T> for Portable {
         // SAFETY: as in `load`.
         unsafe { p.cast::<[T; LANES]>().write(v) };
     }
+    #[inline(always)]
+    fn mask(self, count: usize) -> usize {
+        count
+    }
+    #[inline(always)]
+    unsafe fn load_first(self, p: *const T, count: usize) -> [T; LANES] {
+        // SAFETY: the caller vouches for the first `count` elements.
+        array::from_fn(|i| if i < count { unsafe { *p.add(i) } } else { T::ZERO })
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, p: *mut T, count: usize, v: [T; LANES]) {
+        for (i, &x) in v.iter().enumerate().take(count) {
+            // SAFETY: the caller vouches for the first `count` elements.
+            unsafe { *p.add(i) = x };
+        }
+    }
 }
 
+impl<T: Real> Transpose<T> for Portable {
+    type Square = [[T; LANES]; LANES];
+
+    #[inline(always)]
+    unsafe fn load_transposed(self, p: *const T, stride: isize) -> [[T; LANES]; LANES] {
+        // SAFETY: the caller vouches for the elements.
+        array::from_fn(|j| array::from_fn(|i| unsafe { *p.offset(i as isize * stride).add(j) }))
+    }
+}
+
+kernel_table!(Portable, [], narrow: Portable, half: None, one: [1 2 3 4], two: [1 2 3 4], cut: [1 2 3 4]);
+
 impl Portable {
-    /// The micro-kernel, 4 rows by 8 columns.
-    pub(crate) fn kernel<T: Real>(self) -> Kernel<T> {
-        Kernel::new::<MR, { NV * LANES }>(multiply::<T>, |rounds| kernel::chains::<T, Self, { MR * NV }>(Self, rounds))
+    /// Every CPU has the build's base set.
+    pub(crate) fn detect() -> Self {
+        Self(())
     }
 
     /// Runs `task` compiled for the build's base instructions.
     pub(crate) fn run<V: Vectorized>(self, task: V) -> V::Output {
         task.run()
     }
-}
-
-/// # Safety
-/// As [`kernel::multiply`].
-unsafe fn multiply<T: Real>(k: usize, a: *const T, b: *const T, beta: T, c: *mut T, row_stride: usize) {
-    // SAFETY: passed on from the caller.
-    unsafe { kernel::multiply::<T, Portable, MR, NV>(Portable, k, a, b, beta, c, row_stride) }
 }

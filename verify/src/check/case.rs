@@ -106,7 +106,7 @@ impl Runner {
         kernel: impl Fn(&Tuning, &mut Stored<T, N>, Parallelism) + Sync,
     ) -> Vec<Verdict> {
         let judge = |isa: Isa| {
-            let tuning = Tuning { isa, blocks: how.blocks };
+            let tuning = Tuning { blocks: how.blocks, ..Tuning::on(isa) };
             let mut verdict = judge_call(oracles, |out| kernel(&tuning, out, Parallelism::Serial));
             if let (true, Some(pool)) = (how.threads, &self.pool) {
                 let threaded = judge_call(oracles, |out| pool.install(|| kernel(&tuning, out, Parallelism::Rayon)));

@@ -1,0 +1,70 @@
+//! How large this core's caches are.
+
+use std::sync::OnceLock;
+
+/// Bytes of data cache that a core can use, level by level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caches {
+    /// First level.
+    pub l1: usize,
+    /// Second level.
+    pub l2: usize,
+    /// Third level, shared with other cores as a rule; 0 when there is none.
+    pub l3: usize,
+}
+
+impl Caches {
+    /// What to assume of a core that does not tell.
+    pub const TYPICAL: Self = Self { l1: 32 << 10, l2: 512 << 10, l3: 16 << 20 };
+
+    /// This core's, measured once; [`Caches::TYPICAL`] where it does not tell.
+    pub fn of_this_core() -> Self {
+        static CACHES: OnceLock<Caches> = OnceLock::new();
+        *CACHES.get_or_init(|| Self::detect().unwrap_or(Self::TYPICAL))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn detect() -> Option<Self> {
+        use std::arch::x86_64::{__cpuid, __cpuid_count};
+        // The leaf of "deterministic cache parameters": Intel's is 4, AMD's 0x8000001d, in one format.
+        let leaf = [0x8000_001d, 4].into_iter().find(|&leaf| {
+            let most = __cpuid(leaf & 0x8000_0000).eax;
+            most >= leaf && __cpuid_count(leaf, 0).eax & 0x1f != 0
+        })?;
+        let mut caches = Self { l1: 0, l2: 0, l3: 0 };
+        for index in 0..16 {
+            let parameters = __cpuid_count(leaf, index);
+            let (kind, level) = (parameters.eax & 0x1f, parameters.eax >> 5 & 7);
+            if kind == 0 {
+                break;
+            }
+            let field = |shift: u32, bits: u32| (parameters.ebx >> shift & ((1 << bits) - 1)) as usize + 1;
+            let size = field(22, 10) * field(12, 10) * field(0, 12) * (parameters.ecx as usize + 1);
+            match (kind, level) {
+                (2, _) => {} // instructions
+                (_, 1) => caches.l1 = size,
+                (_, 2) => caches.l2 = size,
+                (_, 3) => caches.l3 = size,
+                _ => {}
+            }
+        }
+        (caches.l1 > 0 && caches.l2 > 0).then_some(caches)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn detect() -> Option<Self> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Caches;
+
+    #[test]
+    fn sizes_are_those_of_caches() {
+        let Caches { l1, l2, l3 } = Caches::of_this_core();
+        assert!((8 << 10..=1 << 20).contains(&l1) && (128 << 10..=64 << 20).contains(&l2), "{l1} {l2}");
+        assert!(l2 > l1 && (l3 == 0 || l3 > l1), "{l1} {l2} {l3}");
+    }
+}
