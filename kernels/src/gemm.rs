@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::axis::Axis;
 use crate::block::Blocks;
-use crate::kernel::{Kernel, Strip};
+use crate::kernel::{Ahead, Kernel, Run};
 use crate::pack::Operand;
 use crate::plan::{Reading, vectors};
 use crate::product::{Cut, Product, heights};
@@ -152,30 +152,33 @@ unsafe fn small<T: Real>(kernel: &'static Kernel<T>, (a, b): (MatRef<'_, T>, Mat
     while col < n {
         let cut = Cut::new(kernel, vectors, n - col);
         let tiles = cut.tiles();
-        let mut strip = Strip {
+        let mut run = Run {
             tiles: 0,
             k: a.cols(),
             a: a.as_ptr(),
             a_row: a.row_stride() as isize,
             a_depth: a.col_stride() as isize,
+            a_tile: 0,
             b: b.as_ptr().wrapping_add(col),
             b_depth: b.row_stride() as isize,
+            b_tile: 0,
             beta,
             c: c.as_mut_ptr().wrapping_add(col),
             c_row: c.row_stride() as isize,
+            c_tile: 0,
             last: cut.last(),
-            packed: std::ptr::null_mut(),
+            ahead: Ahead::NONE,
         };
         for (height, count) in heights(m, tiles.len()) {
             if count == 0 {
                 continue;
             }
-            strip.tiles = count;
-            // SAFETY: the strip is part of the product, which the caller vouches for.
-            unsafe { tiles[height - 1](&strip) };
-            let rows = (count * height) as isize;
-            strip.a = strip.a.wrapping_offset(rows * strip.a_row);
-            strip.c = strip.c.wrapping_offset(rows * strip.c_row);
+            run.tiles = count;
+            (run.a_tile, run.c_tile) = (height as isize * run.a_row, height as isize * run.c_row);
+            // SAFETY: the tiles are part of the product, which the caller vouches for.
+            unsafe { tiles[height - 1](&run) };
+            run.a = run.a.wrapping_offset(count as isize * run.a_tile);
+            run.c = run.c.wrapping_offset(count as isize * run.c_tile);
         }
         col += cut.width;
     }

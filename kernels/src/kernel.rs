@@ -25,41 +25,81 @@ use crate::{Isa, Real};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 
-/// Tiles of one height, one below the other, between one strip of B's columns and as many rows of A.
+/// Tiles of one shape, one below the other or side by side.
 #[derive(Clone, Copy)]
-pub(crate) struct Strip<T> {
-    /// Tiles, each as high as the kernel.
+pub(crate) struct Run<T> {
+    /// How many.
     pub(crate) tiles: usize,
     /// Multiply-adds in each element's chain.
     pub(crate) k: usize,
     /// Element (0, 0) of A.
     pub(crate) a: *const T,
-    /// From a row of A to the next.
+    /// From a row of A to the next, from a column, and from a tile.
     pub(crate) a_row: isize,
-    /// From a column of A to the next.
     pub(crate) a_depth: isize,
+    pub(crate) a_tile: isize,
     /// Element (0, 0) of B.
     pub(crate) b: *const T,
-    /// From a row of B to the next.
+    /// From a row of B to the next, and from a tile.
     pub(crate) b_depth: isize,
+    pub(crate) b_tile: isize,
     /// Where the chains start: at `beta * c`, or at 0 without a look at C when it is 0.
     pub(crate) beta: T,
     /// Element (0, 0) of C.
     pub(crate) c: *mut T,
-    /// From a row of C to the next.
+    /// From a row of C to the next, and from a tile.
     pub(crate) c_row: isize,
+    pub(crate) c_tile: isize,
     /// Columns in the last vector, for kernels of the edge.
     pub(crate) last: usize,
-    /// Where packing kernels put the rows of B, one vector after the other.
-    pub(crate) packed: *mut T,
+    /// What packing kernels copy on the way.
+    pub(crate) ahead: Ahead<T>,
 }
 
-/// Computes a strip.
+/// A strip of B, two vectors wide, to be packed while another is multiplied: its lines come from far away, and the
+/// multiply-adds hide the wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<T> {
+    /// The first row that is left.
+    pub(crate) from: *const T,
+    /// From a row to the next.
+    pub(crate) from_row: isize,
+    /// Its place.
+    pub(crate) to: *mut T,
+    /// Rows left.
+    pub(crate) rows: usize,
+    /// Rows to copy in each tile.
+    pub(crate) in_tile: usize,
+    /// Multiply-adds of a chain before each row.
+    pub(crate) gap: usize,
+}
+
+impl<T> Ahead<T> {
+    /// Nothing to pack.
+    pub(crate) const NONE: Self = Self {
+        from: std::ptr::null(),
+        from_row: 0,
+        to: std::ptr::null_mut(),
+        rows: 0,
+        in_tile: 0,
+        gap: 0,
+    };
+
+    /// Takes the next `rows` for copied, as far as there are so many; each has `span` elements.
+    pub(crate) fn skip(&mut self, rows: usize, span: usize) {
+        let rows = rows.min(self.rows);
+        self.from = self.from.wrapping_offset(rows as isize * self.from_row);
+        self.to = self.to.wrapping_add(rows * span);
+        self.rows -= rows;
+    }
+}
+
+/// Computes a run of tiles.
 ///
 /// # Safety
-/// The elements of A, B and C that the strip reaches must be readable; C's must be writable, nobody else's, and
-/// initialised unless `beta` is 0. `packed` must have room for what a packing kernel writes.
-pub(crate) type Multiply<T> = unsafe fn(strip: &Strip<T>);
+/// The elements of A, B and C that the run reaches must be readable; C's must be writable, nobody else's, and
+/// initialised unless `beta` is 0. What `ahead` says must be readable and writable.
+pub(crate) type Multiply<T> = unsafe fn(run: &Run<T>);
 
 /// Copies or transposes a part of an operand into a panel; see [`crate::pack`].
 pub(crate) type Arrange<T> =
@@ -69,11 +109,11 @@ pub(crate) type Arrange<T> =
 pub struct Kernel<T: 'static> {
     /// Elements in a vector.
     pub(crate) lanes: usize,
-    /// `whole[NV - 1][MR - 1]`: for strips of whole vectors.
+    /// `whole[NV - 1][MR - 1]`: for tiles of whole vectors.
     pub(crate) whole: &'static [&'static [Multiply<T>]],
-    /// `edge[NV - 1][MR - 1]`: for strips whose last vector is cut.
+    /// `edge[NV - 1][MR - 1]`: for tiles whose last vector is cut.
     pub(crate) edge: &'static [&'static [Multiply<T>]],
-    /// `packing[MR - 1]`: two whole vectors wide; the first row of tiles leaves a packed copy of B behind.
+    /// `packing[MR - 1]`: two whole vectors wide, with a look at [`Ahead`].
     pub(crate) packing: &'static [Multiply<T>],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
@@ -114,23 +154,22 @@ where
 }
 
 /// The one micro-kernel: `C <- A B + beta C` on tiles of `MR` rows by `NV` vectors, each element one chain of fused
-/// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `PACK` copies the
-/// rows of B to `packed` on the way.
+/// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `PACK` copies rows
+/// of another strip of B on the way.
 ///
 /// # Safety
 /// As [`Multiply`].
 #[inline(always)]
-pub(crate) unsafe fn strip<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
+pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
     s: S,
-    strip: &Strip<T>,
+    run: &Run<T>,
 ) {
-    let &Strip { tiles, k, a, a_row, a_depth, b, b_depth, beta, c, c_row, last, packed } = strip;
+    let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, mut ahead, .. } = run;
     let mask = s.mask(if EDGE { last } else { S::LANES });
-    let cut = |j: usize| EDGE && j == NV - 1;
-    let (mut a_tile, mut c_tile) = (a, c);
+    let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| opaque(i as isize * a_row));
-    for _ in 0..tiles {
-        let c_next = c_tile.wrapping_offset(MR as isize * c_row);
+    for _ in 0..count {
+        let c_next = c_tile.wrapping_offset(run.c_tile);
         let element = |i: usize, j: usize| c_tile.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
         for i in 0..MR {
             prefetch(c_next.wrapping_offset(i as isize * c_row), NV * S::LANES);
@@ -140,8 +179,9 @@ pub(crate) unsafe fn strip<T: Real, S: Simd<T>, const MR: usize, const NV: usize
             let beta = s.splat(beta);
             for (i, row) in acc.iter_mut().enumerate() {
                 for (j, v) in row.iter_mut().enumerate() {
-                    // SAFETY: inside the strip, which the caller vouches for.
-                    let c = unsafe { if cut(j) { s.load_first(element(i, j), mask) } else { s.load(element(i, j)) } };
+                    let cut = EDGE && j == NV - 1;
+                    // SAFETY: inside the tile, which the caller vouches for.
+                    let c = unsafe { if cut { s.load_first(element(i, j), mask) } else { s.load(element(i, j)) } };
                     *v = s.mul(beta, c);
                 }
             }
@@ -150,42 +190,68 @@ pub(crate) unsafe fn strip<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
             *a = a_tile.wrapping_offset(opaque((g * GROUP) as isize * a_row));
         }
-        let (mut b, mut packed) = (b, packed);
-        for _ in 0..k {
-            // SAFETY: `MR` elements of a column of A and a row of B's strip, which the caller vouches for; `packed` has
-            // room for as many rows.
-            unsafe {
-                let bs: [S::Vector; NV] = std::array::from_fn(|j| {
-                    let b = b.add(j * S::LANES);
-                    if cut(j) { s.load_first(b, mask) } else { s.load(b) }
-                });
-                if PACK {
-                    prefetch(b.wrapping_offset(PACK_AHEAD * b_depth), NV * S::LANES);
-                    for (j, &v) in bs.iter().enumerate() {
-                        s.store(packed.add(j * S::LANES), v);
+        let mut b = b_tile;
+        let mut left = k;
+        // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
+        unsafe {
+            if PACK {
+                for _ in 0..ahead.in_tile.min(ahead.rows) {
+                    steps::<T, S, MR, NV, EDGE>(s, ahead.gap, (&mut a, &rows, a_depth), (&mut b, b_depth, mask), &mut acc);
+                    prefetch(ahead.from.wrapping_offset(AHEAD * ahead.from_row), NV * S::LANES);
+                    for j in 0..NV {
+                        s.store(ahead.to.add(j * S::LANES), s.load(ahead.from.add(j * S::LANES)));
                     }
-                    packed = packed.add(NV * S::LANES);
-                }
-                for (i, row) in acc.iter_mut().enumerate() {
-                    let ai = s.splat(*a[i / GROUP].offset(rows[i % GROUP]));
-                    for (v, &bj) in row.iter_mut().zip(&bs) {
-                        *v = s.mul_add(ai, bj, *v);
-                    }
+                    ahead.from = ahead.from.wrapping_offset(ahead.from_row);
+                    ahead.to = ahead.to.wrapping_add(NV * S::LANES);
+                    ahead.rows -= 1;
+                    left -= ahead.gap;
                 }
             }
-            for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-                *a = a.wrapping_offset(a_depth);
-            }
-            b = b.wrapping_offset(b_depth);
+            steps::<T, S, MR, NV, EDGE>(s, left, (&mut a, &rows, a_depth), (&mut b, b_depth, mask), &mut acc);
         }
         for (i, row) in acc.iter().enumerate() {
             for (j, &v) in row.iter().enumerate() {
-                // SAFETY: inside the strip.
-                unsafe { if cut(j) { s.store_first(element(i, j), mask, v) } else { s.store(element(i, j), v) } };
+                let cut = EDGE && j == NV - 1;
+                // SAFETY: inside the tile.
+                unsafe { if cut { s.store_first(element(i, j), mask, v) } else { s.store(element(i, j), v) } };
             }
         }
-        a_tile = a_tile.wrapping_offset(MR as isize * a_row);
+        a_tile = a_tile.wrapping_offset(run.a_tile);
+        b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
+    }
+}
+
+/// `count` multiply-adds in each chain of a tile; moves on in A and B.
+///
+/// # Safety
+/// The elements of A and B must be readable.
+#[inline(always)]
+unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+    s: S,
+    count: usize,
+    (a, rows, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize),
+    (b, b_depth, mask): (&mut *const T, isize, S::Mask),
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    for _ in 0..count {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let bs: [S::Vector; NV] = std::array::from_fn(|j| {
+                let b = b.add(j * S::LANES);
+                if EDGE && j == NV - 1 { s.load_first(b, mask) } else { s.load(b) }
+            });
+            for (i, row) in acc.iter_mut().enumerate() {
+                let ai = s.splat(*a[i / GROUP].offset(rows[i % GROUP]));
+                for (v, &bj) in row.iter_mut().zip(&bs) {
+                    *v = s.mul_add(ai, bj, *v);
+                }
+            }
+        }
+        for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+            *a = a.wrapping_offset(a_depth);
+        }
+        *b = b.wrapping_offset(b_depth);
     }
 }
 
@@ -203,8 +269,8 @@ fn opaque(mut x: isize) -> isize {
     x
 }
 
-/// How many rows ahead a packing kernel asks for B: they lie far apart, where no hardware prefetcher looks.
-const PACK_AHEAD: isize = 8;
+/// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
+const AHEAD: isize = 16;
 
 /// Asks for the cache lines of `len` elements at `p`, which need not be there.
 #[inline(always)]
@@ -274,26 +340,26 @@ macro_rules! kernel_table {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
                     whole: &[
-                        &[$(strip::<T, $one, 1, false, false>),+],
-                        &[$(strip::<T, $two, 2, false, false>),+],
-                        &[strip::<T, 1, 3, false, false>, strip::<T, 2, 3, false, false>, strip::<T, 3, 3, false, false>],
-                        &[strip::<T, 1, 4, false, false>, strip::<T, 2, 4, false, false>],
-                        &[strip::<T, 1, 5, false, false>],
-                        &[strip::<T, 1, 6, false, false>],
-                        &[strip::<T, 1, 7, false, false>],
-                        &[strip::<T, 1, 8, false, false>],
+                        &[$(tiles::<T, $one, 1, false, false>),+],
+                        &[$(tiles::<T, $two, 2, false, false>),+],
+                        &[tiles::<T, 1, 3, false, false>, tiles::<T, 2, 3, false, false>, tiles::<T, 3, 3, false, false>],
+                        &[tiles::<T, 1, 4, false, false>, tiles::<T, 2, 4, false, false>],
+                        &[tiles::<T, 1, 5, false, false>],
+                        &[tiles::<T, 1, 6, false, false>],
+                        &[tiles::<T, 1, 7, false, false>],
+                        &[tiles::<T, 1, 8, false, false>],
                     ],
                     edge: &[
-                        &[$(strip::<T, $one, 1, true, false>),+],
-                        &[$(strip::<T, $cut, 2, true, false>),+],
-                        &[strip::<T, 1, 3, true, false>, strip::<T, 2, 3, true, false>, strip::<T, 3, 3, true, false>],
-                        &[strip::<T, 1, 4, true, false>, strip::<T, 2, 4, true, false>],
-                        &[strip::<T, 1, 5, true, false>],
-                        &[strip::<T, 1, 6, true, false>],
-                        &[strip::<T, 1, 7, true, false>],
-                        &[strip::<T, 1, 8, true, false>],
+                        &[$(tiles::<T, $one, 1, true, false>),+],
+                        &[$(tiles::<T, $cut, 2, true, false>),+],
+                        &[tiles::<T, 1, 3, true, false>, tiles::<T, 2, 3, true, false>, tiles::<T, 3, 3, true, false>],
+                        &[tiles::<T, 1, 4, true, false>, tiles::<T, 2, 4, true, false>],
+                        &[tiles::<T, 1, 5, true, false>],
+                        &[tiles::<T, 1, 6, true, false>],
+                        &[tiles::<T, 1, 7, true, false>],
+                        &[tiles::<T, 1, 8, true, false>],
                     ],
-                    packing: &[$(strip::<T, $two, 2, false, true>),+],
+                    packing: &[$(tiles::<T, $two, 2, false, true>),+],
                     columns: columns::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
@@ -306,13 +372,13 @@ macro_rules! kernel_table {
         /// # Safety
         /// As [`Multiply`](crate::kernel::Multiply); and the CPU has the instructions.
         $(#[$attribute])?
-        unsafe fn strip<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
-            strip: &$crate::kernel::Strip<T>,
+        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
+            run: &$crate::kernel::Run<T>,
         ) where
             $token: Simd<T>,
         {
             // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
-            unsafe { $crate::kernel::strip::<T, $token, MR, NV, EDGE, PACK>($token(()), strip) }
+            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, PACK>($token(()), run) }
         }
 
         /// # Safety
@@ -322,7 +388,7 @@ macro_rules! kernel_table {
         where
             $narrow: Transpose<T>,
         {
-            // SAFETY: as for `strip`.
+            // SAFETY: as for `tiles`.
             unsafe { $crate::thin::columns::<T, $narrow>($narrow(()), job) }
         }
 
@@ -333,7 +399,7 @@ macro_rules! kernel_table {
         where
             $token: Simd<T>,
         {
-            // SAFETY: as for `strip`.
+            // SAFETY: as for `tiles`.
             unsafe { $crate::pack::copy::<T, $token>($token(()), source, stride, width, len, panel, row) }
         }
 
@@ -350,7 +416,7 @@ macro_rules! kernel_table {
         ) where
             $narrow: Transpose<T>,
         {
-            // SAFETY: as for `strip`.
+            // SAFETY: as for `tiles`.
             unsafe { $crate::pack::transpose::<T, $narrow>($narrow(()), source, stride, width, len, panel, row) }
         }
 
@@ -365,7 +431,7 @@ macro_rules! kernel_table {
             {
                 $crate::kernel::chains::<T, $token, { [$($one),+].len() }>(s, rounds)
             }
-            // SAFETY: as for `strip`.
+            // SAFETY: as for `tiles`.
             #[allow(unused_unsafe)] // the portable set needs no proof
             unsafe {
                 chains($token(()), rounds)

@@ -70,6 +70,9 @@ pub(crate) fn vectors(m: usize) -> usize {
     }
 }
 
+/// Up to this many rows, reading B is what takes the time, and packing it would not pay.
+const FEW_ROWS: usize = 12;
+
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
         let Task { m, n, k, element, .. } = *task;
@@ -80,25 +83,23 @@ impl Plan {
         let most = blocks.unwrap_or_else(|| Blocks::for_caches(caches, element, 2 * kernel.lanes));
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
 
+        let few_rows = m <= FEW_ROWS;
         let few_strips = n <= 4 * strip;
         let deepest = match blocks {
             Some(blocks) => blocks.kc,
             // Rows of B are streamed, a few at a time.
-            None if m < 4 => 16,
+            None if few_rows && k * n * element > caches.l2 / 2 => 32,
             // A few strips of B stay in the second level however deep they are, so C need not be visited again.
             None if few_strips => (caches.l2 / 2 / (n * element)).max(most.kc),
             None => most.kc,
         };
         let kc = even(k, deepest, 1);
-        let b_bytes = kc * n.min(most.nc) * element;
-        let order = if m < 4 || b_bytes <= caches.l2 / 2 { Order::StripsInside } else { Order::RowsInside };
+        // With a short k, C is what takes the time: it is written row by row.
+        let order = if few_rows || few_strips || k <= 64 { Order::StripsInside } else { Order::RowsInside };
 
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
-        let a_wish = if m <= 12 || few_strips || m * k * element <= caches.l2 / 4 {
-            Reading::InPlace
-        } else {
-            Reading::Packed
-        };
+        let aliased = (task.a_row as usize * element).is_multiple_of(4096);
+        let a_wish = if few_rows || few_strips || k <= 64 || !aliased { Reading::InPlace } else { Reading::Packed };
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
         let b_possible = |reading| match reading {
@@ -109,14 +110,16 @@ impl Plan {
         };
         let b_wish = if b_possible(Reading::Columns) {
             Reading::Columns
-        } else if m <= 12 || b_bytes <= caches.l1 {
+        } else if few_rows || k * n * element <= caches.l1 / 2 {
             Reading::InPlace
-        } else {
+        } else if order == Order::RowsInside {
             Reading::InPassing
+        } else {
+            Reading::Packed
         };
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
 
-        let mc = if a == Reading::Packed { even(m, most.mc, kernel.whole[0].len()) } else { m };
+        let mc = if order == Order::RowsInside { even(m, most.mc, kernel.whole[0].len()) } else { m };
         let nc = even(n, most.nc, strip);
         Self { vectors, blocks: Blocks { mc, kc, nc }, a, b, order }
     }

@@ -1,15 +1,17 @@
 //! The five loops.
 
+use std::iter::repeat_n;
 use std::ops::Range;
+use std::ptr::null_mut;
 
 use crate::block::Blocks;
 use crate::gemm::Tuning;
-use crate::kernel::{Kernel, Multiply, Strip};
+use crate::kernel::{Ahead, Kernel, Multiply, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, Task};
 use crate::scratch::with_scratch;
 use crate::thin::Columns;
-use crate::tile::{Output, Side};
+use crate::tile::{Output, Way};
 use crate::Real;
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
@@ -67,6 +69,11 @@ impl<T: Real> Cut<T> {
     pub(crate) fn tiles(&self) -> &'static [Multiply<T>] {
         let kernels = if self.is_edge() { self.kernel.edge } else { self.kernel.whole };
         kernels[self.vectors - 1]
+    }
+
+    /// Whether this is what a packing kernel takes.
+    fn is_whole_pair(&self) -> bool {
+        self.vectors == 2 && !self.is_edge()
     }
 
     /// Whether the last vector is cut.
@@ -179,31 +186,162 @@ impl<T: Real> Product<T> {
                 // LOOP 4: blocks of k. All but the first start their chains from the C of the one before.
                 for (k, len) in steps(0..self.a.depth.len(), kc) {
                     let beta = if k == 0 { self.beta } else { T::ONE };
+                    let block = Block { kernel, plan, col, width, k, len, beta, room: b_room };
                     // LOOP 3: blocks of rows of C and A
                     for (row, height) in steps(rows.clone(), mc) {
-                        let block = Block { col, k, len, beta, room: b_room };
-                        let strips = Cuts { kernel, vectors: plan.vectors, next: 0, end: width };
+                        let first = row == rows.start;
                         // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
                         unsafe {
                             let a = self.rows_of_a(kernel, plan, (row, height), (k, len), a_room);
-                            let parts = a.parts(plan, kernel.whole[0].len());
-                            let first = |part: &Rows<T>| part.first == rows.start;
                             // LOOPS 2 and 1
                             match plan.order {
-                                Order::RowsInside => strips.for_each(|(j, cut)| {
-                                    parts.clone().for_each(|part| self.strip(plan, &block, &part, j, &cut, first(&part)));
-                                }),
-                                Order::StripsInside => parts.for_each(|part| {
-                                    strips.clone().for_each(|(j, cut)| {
-                                        self.strip(plan, &block, &part, j, &cut, first(&part));
-                                    });
-                                }),
+                                Order::RowsInside => self.strip_by_strip(&block, &a, first),
+                                Order::StripsInside => self.row_by_row(&block, &a, first),
                             }
                         }
                     }
                 }
             }
         });
+    }
+
+    /// Each strip of a block meets all the rows of `a`. `first` tells that no rows have met the block yet, so that its
+    /// strips may have to be packed.
+    ///
+    /// # Safety
+    /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless `first`.
+    unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
+        let pack = first && block.plan.b != Reading::InPlace;
+        let mut packed = false;
+        let mut cuts = block.cuts().peekable();
+        while let Some((j, cut)) = cuts.next() {
+            if pack && !packed {
+                // SAFETY: passed on from the caller.
+                unsafe { self.pack_strip(block, (j, &cut), 0) };
+            }
+            let mut ahead = Ahead::NONE;
+            let next = cuts.peek().copied().filter(|(_, next)| next.is_whole_pair() && cut.is_whole_pair());
+            packed = next.is_some() && pack && block.plan.b == Reading::InPassing;
+            if let (true, Some((j, next))) = (packed, next) {
+                let gap = a.parts().map(|part| part.count.div_ceil(next.tiles().len())).sum();
+                ahead = Ahead {
+                    from: self.source(block, j),
+                    from_row: self.b.depth.inner_stride(),
+                    to: block.panel(j),
+                    rows: block.len,
+                    in_tile: block.len / gap,
+                    gap,
+                };
+            }
+            for part in a.parts() {
+                let mut part = part;
+                for (height, tiles) in heights(part.count, cut.tiles().len()).into_iter().filter(|&(_, tiles)| tiles > 0) {
+                    let kernels = if ahead.rows > 0 { cut.kernel.packing } else { cut.tiles() };
+                    let run = Run { tiles, ahead, a_tile: height as isize * part.row, ..self.run_of(block, (j, &cut), &part) };
+                    let place = (block.col + j, cut.width, cut.span());
+                    // SAFETY: the tiles lie inside C; their rows of A and the strip of B are in place or packed.
+                    unsafe { self.c.multiply(kernels[height - 1], (part.first, height), place, Way::Down, run) };
+                    ahead.skip(tiles * ahead.in_tile, cut.span());
+                    part = part.after(tiles * height);
+                }
+            }
+            if let (1.., Some((j, next))) = (ahead.rows, next) {
+                // SAFETY: the rest of the next strip.
+                unsafe { self.pack_strip(block, (j, &next), block.len - ahead.rows) };
+            }
+        }
+    }
+
+    /// Each few rows of `a` meet all strips of a block.
+    ///
+    /// # Safety
+    /// As [`Product::strip_by_strip`].
+    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
+        if first && block.plan.b != Reading::InPlace {
+            for (j, cut) in block.cuts() {
+                // SAFETY: passed on from the caller.
+                unsafe { self.pack_strip(block, (j, &cut), 0) };
+            }
+        }
+        for part in a.parts() {
+            let mut part = part;
+            let most = block.kernel.whole[block.plan.vectors - 1].len();
+            for height in heights(part.count, most).into_iter().flat_map(|(height, tiles)| repeat_n(height, tiles)) {
+                let rows = Rows { count: height, ..part };
+                // SAFETY: rows of this block.
+                unsafe { self.row_of_tiles(block, &rows) };
+                part = part.after(height);
+            }
+        }
+    }
+
+    /// The rows of one tile meet all strips of a block, the whole ones in one run.
+    ///
+    /// # Safety
+    /// As [`Product::strip_by_strip`], and the strips are where they are read.
+    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
+        let mut cuts = block.cuts();
+        while let Some((j, cut)) = cuts.next() {
+            let alike = if cut.is_edge() { 1 } else { (block.width - j) / cut.width };
+            let alike = if cut.vectors == block.plan.vectors { alike } else { 1 };
+            let b_tile = if block.plan.b == Reading::InPlace { cut.width } else { cut.width * block.len };
+            let mut rest = *rows;
+            for (height, tiles) in heights(rows.count, cut.tiles().len()) {
+                for _ in 0..tiles {
+                    let run = Run { tiles: alike, b_tile: b_tile as isize, ..self.run_of(block, (j, &cut), &rest) };
+                    let place = (block.col + j, cut.width, cut.span());
+                    // SAFETY: as in `strip_by_strip`.
+                    unsafe { self.c.multiply(cut.tiles()[height - 1], (rest.first, height), place, Way::Right, run) };
+                    rest = rest.after(height);
+                }
+            }
+            cuts.skip_columns((alike - 1) * cut.width);
+        }
+    }
+
+    /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are
+    /// left to say.
+    fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>) -> Run<T> {
+        let (b, b_depth) = if block.plan.b == Reading::InPlace {
+            (self.source(block, j), self.b.depth.inner_stride())
+        } else {
+            (block.panel(j).cast_const(), cut.span() as isize)
+        };
+        Run {
+            tiles: 1,
+            k: block.len,
+            a: a.ptr,
+            a_row: a.row,
+            a_depth: a.depth,
+            a_tile: 0,
+            b,
+            b_depth,
+            b_tile: 0,
+            beta: block.beta,
+            c: null_mut(),
+            c_row: 0,
+            c_tile: 0,
+            last: cut.last(),
+            ahead: Ahead::NONE,
+        }
+    }
+
+    /// Where column `j` of the block lies in B.
+    fn source(&self, block: &Block<T>, j: usize) -> *const T {
+        self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
+    }
+
+    /// Packs the strip at column `j` of the block, but for the first `done` rows.
+    ///
+    /// # Safety
+    /// As [`Product::five_loops`]; `block.room` must have place for the strip.
+    unsafe fn pack_strip(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), done: usize) {
+        let panel = (block.panel(j).wrapping_add(done * cut.span()), cut.span());
+        // SAFETY: the strip is part of B; the caller vouches for the room.
+        unsafe {
+            let depth = (block.k + done, block.len - done);
+            self.b.pack_panel(cut.kernel, (block.col + j, cut.width), depth, panel);
+        }
     }
 
     /// Rows `row..row + height` of A, `k..k + len` deep, where they are or packed into `room`.
@@ -219,14 +357,14 @@ impl<T: Real> Product<T> {
         room: *mut T,
     ) -> Rows<T> {
         let a = &self.a;
-        let rows = Rows { first: row, count: height, ptr: room.cast_const(), row: 1, depth: 1, panels: false };
+        let rows = Rows { first: row, count: height, ptr: room.cast_const(), row: 1, depth: 1, panels: 0 };
         if plan.a == Reading::InPlace {
             let ptr = a.ptr.wrapping_offset(a.along.offset(row) + a.depth.offset(k));
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
-            let rows = Rows { row: len as isize, panels: true, ..rows };
-            for part in rows.parts(plan, kernel.whole[0].len()) {
+            let rows = Rows { row: len as isize, panels: kernel.whole[0].len(), ..rows };
+            for part in rows.parts() {
                 // SAFETY: the panels of all parts together are `height` wide; the ranges are those of the caller.
                 unsafe {
                     let panel = (part.ptr.cast_mut(), part.count);
@@ -239,66 +377,13 @@ impl<T: Real> Product<T> {
         unsafe { a.pack_rows((row, height), (k, len), (room, len + PAD)) };
         Rows { row: (len + PAD) as isize, ..rows }
     }
-
-    /// One strip of a block: as many columns of C as `cut` has, from column `j` of the block on, and the rows of `a`.
-    /// `first` tells that no rows have met this strip yet, so it may have to be packed.
-    ///
-    /// # Safety
-    /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold this one unless `first`.
-    unsafe fn strip(&self, plan: &Plan, block: &Block<T>, a: &Rows<T>, j: usize, cut: &Cut<T>, first: bool) {
-        let &Block { col, k, len, beta, room } = block;
-        let (col, panel) = (col + j, room.wrapping_add(j * len));
-        let source = self.b.ptr.wrapping_offset(self.b.along.offset(col) + self.b.depth.offset(k));
-        let mut strip = Strip {
-            tiles: 0,
-            k: len,
-            a: a.ptr,
-            a_row: a.row,
-            a_depth: a.depth,
-            b: panel.cast_const(),
-            b_depth: cut.span() as isize,
-            beta,
-            c: std::ptr::null_mut(),
-            c_row: 0,
-            last: cut.last(),
-            packed: panel,
-        };
-        let in_passing = plan.b == Reading::InPassing && !cut.is_edge() && cut.vectors == 2;
-        if plan.b == Reading::InPlace {
-            (strip.b, strip.b_depth) = (source, self.b.depth.inner_stride());
-        } else if first && !in_passing {
-            // SAFETY: passed on from the caller.
-            unsafe { self.b.pack_panel(cut.kernel, (col, cut.width), (k, len), (panel, cut.span())) };
-        }
-        let tiles = cut.tiles();
-        let cols = Side::new(&self.c.cols, col, cut.width);
-        let mut row = a.first;
-        let mut multiply = |kernel: Multiply<T>, height: usize, strip: &Strip<T>| {
-            // SAFETY: the tiles lie inside C; A and B's strip are readable, in place or packed.
-            unsafe { self.c.multiply(kernel, height, row, (&cols, cut.span()), *strip) };
-            row += strip.tiles * height;
-        };
-        for (height, count) in heights(a.count, tiles.len()) {
-            strip.tiles = count;
-            if first && in_passing && strip.a == a.ptr && count > 0 {
-                let packing = Strip { tiles: 1, b: source, b_depth: self.b.depth.inner_stride(), ..strip };
-                multiply(cut.kernel.packing[height - 1], height, &packing);
-                strip.tiles -= 1;
-                strip.a = strip.a.wrapping_offset(height as isize * a.row);
-            }
-            if strip.tiles > 0 {
-                multiply(tiles[height - 1], height, &strip);
-                strip.a = strip.a.wrapping_offset((strip.tiles * height) as isize * a.row);
-            }
-        }
-    }
 }
 
 /// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
 const PAD: usize = 16;
 
-/// Rows of A as the kernel reads them: element `(i, k)` is at `ptr + i * row + k * depth`. Or, if they are `panels`, each
-/// part is a panel of its own, `row` elements for each of its rows.
+/// Rows of A as the kernel reads them: element `(i, k)` is at `ptr + i * row + k * depth`. Or they are cut into
+/// panels of up to `panels` rows, `row` elements for each row, if that is not 0.
 #[derive(Clone, Copy)]
 struct Rows<T> {
     first: usize,
@@ -306,36 +391,53 @@ struct Rows<T> {
     ptr: *const T,
     row: isize,
     depth: isize,
-    panels: bool,
+    panels: usize,
 }
 
-impl<T> Rows<T> {
-    /// The parts that meet a strip one after the other: all rows at once where the plan lets them, otherwise at most
-    /// `most` rows.
-    fn parts(self, plan: &Plan, most: usize) -> impl Iterator<Item = Self> + Clone {
-        let most = if plan.order == Order::RowsInside && !self.panels { self.count } else { most };
+impl<T: Real> Rows<T> {
+    /// The parts that are one panel each; all rows at once where they are not panels.
+    fn parts(self) -> impl Iterator<Item = Self> {
+        let most = if self.panels > 0 { self.panels } else { self.count };
         let mut first = 0;
-        let counts = heights(self.count, most).into_iter().flat_map(|(count, tiles)| std::iter::repeat_n(count, tiles));
-        counts.map(move |count| {
+        heights(self.count, most).into_iter().flat_map(|(count, tiles)| repeat_n(count, tiles)).map(move |count| {
             let ptr = self.ptr.wrapping_offset(first as isize * self.row);
-            let (row, depth) = if self.panels { (1, count as isize) } else { (self.row, self.depth) };
-            let part = Self { first: self.first + first, count, ptr, row, depth, panels: false };
+            let (row, depth) = if self.panels > 0 { (1, count as isize) } else { (self.row, self.depth) };
+            let part = Self { first: self.first + first, count, ptr, row, depth, panels: 0 };
             first += count;
             part
         })
     }
+
+    /// The rows after the next `count`; for rows that are not panels.
+    fn after(self, count: usize) -> Self {
+        let ptr = self.ptr.wrapping_offset(count as isize * self.row);
+        Self { first: self.first + count, count: self.count - count, ptr, ..self }
+    }
 }
 
 /// What the strips of a block share.
-struct Block<T> {
-    /// The first column of C.
+struct Block<'a, T: 'static> {
+    kernel: &'static Kernel<T>,
+    plan: &'a Plan,
+    /// The first column of C, and how many.
     col: usize,
+    width: usize,
     /// The first row of B, and how many.
     k: usize,
     len: usize,
     beta: T,
     /// Where the strips of B are packed, `len` elements for each column before them.
     room: *mut T,
+}
+
+impl<T: Real> Block<'_, T> {
+    fn cuts(&self) -> Cuts<T> {
+        Cuts { kernel: self.kernel, vectors: self.plan.vectors, next: 0, end: self.width }
+    }
+
+    fn panel(&self, j: usize) -> *mut T {
+        self.room.wrapping_add(j * self.len)
+    }
 }
 
 /// The strips of a block: the column that each starts at, and its cut.
@@ -345,6 +447,12 @@ struct Cuts<T: 'static> {
     vectors: usize,
     next: usize,
     end: usize,
+}
+
+impl<T> Cuts<T> {
+    fn skip_columns(&mut self, columns: usize) {
+        self.next += columns;
+    }
 }
 
 impl<T: Real> Iterator for Cuts<T> {

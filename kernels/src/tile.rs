@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use crate::Real;
 use crate::axis::Axis;
-use crate::kernel::{MAX_SIDE, MAX_TILE, Multiply, Strip};
+use crate::kernel::{MAX_SIDE, MAX_TILE, Multiply, Run};
 
 /// C as the five loops see it: element `(i, j)` is `ptr[rows.offset(i) + cols.offset(j)]`.
 #[derive(Clone, Copy)]
@@ -57,54 +57,81 @@ impl Side {
     }
 }
 
+/// Which way a run of tiles goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Down,
+    Right,
+}
+
 impl<T: Real> Output<T> {
-    /// Runs `multiply`, which takes tiles of `mr` rows, on `strip.tiles` of them from row `row` on: in place where they lie
-    /// in memory as the kernel writes them, otherwise through a tile on the stack with rows of `width` elements. `strip`
-    /// says all but where C is.
+    /// Runs `multiply` on `run.tiles` tiles, the first of them `height` rows from row `row` on and `width` columns from
+    /// column `col` on: in place where they lie in memory as the kernel writes them, otherwise tile by tile and through
+    /// the stack, with rows of `span` elements. `run` says all but where C is.
     ///
     /// # Safety
-    /// The tiles must lie inside C and belong to this task alone; the operands of `strip` must be readable.
+    /// The tiles must lie inside C and belong to this task alone; the operands of `run` must be readable.
     #[inline]
     pub(crate) unsafe fn multiply(
         &self,
         multiply: Multiply<T>,
-        mr: usize,
-        row: usize,
-        (cols, width): (&Side, usize),
-        mut strip: Strip<T>,
+        (row, height): (usize, usize),
+        (col, width, span): (usize, usize, usize),
+        way: Way,
+        mut run: Run<T>,
     ) {
-        if let (&Spacing::Even(col, 1), Some((start, step))) = (&cols.spacing, self.rows.run(row, strip.tiles * mr)) {
-            strip.c = self.ptr.wrapping_offset(start + col);
-            strip.c_row = step;
+        let (down, right) = if way == Way::Down { (run.tiles, 1) } else { (1, run.tiles) };
+        let (rows, cols) = (self.rows.run(row, down * height), self.cols.run(col, right * width));
+        if let (Some((row, c_row)), Some((col, 1))) = (rows, cols) {
+            run.c = self.ptr.wrapping_offset(row + col);
+            run.c_row = c_row;
+            run.c_tile = if way == Way::Down { height as isize * c_row } else { width as isize };
             // SAFETY: rows an even step apart and neighbouring columns are what the kernel writes; the caller vouches
             // for the rest.
-            return unsafe { multiply(&strip) };
+            return unsafe { multiply(&run) };
+        }
+        let tiles = run.tiles;
+        run.tiles = 1;
+        for tile in 0..tiles {
+            let (row, col) = if way == Way::Down { (row + tile * height, col) } else { (row, col + tile * width) };
+            let (rows, cols) = (Side::new(&self.rows, row, height), Side::new(&self.cols, col, width));
+            // SAFETY: one tile of those that the caller vouches for.
+            unsafe { self.tile(multiply, &rows, (&cols, span), &mut run) };
+            run.a = run.a.wrapping_offset(run.a_tile);
+            run.b = run.b.wrapping_offset(run.b_tile);
+        }
+    }
+
+    /// One tile.
+    ///
+    /// # Safety
+    /// As [`Output::multiply`].
+    unsafe fn tile(&self, multiply: Multiply<T>, rows: &Side, (cols, span): (&Side, usize), run: &mut Run<T>) {
+        if let (&Spacing::Even(row, step), &Spacing::Even(col, 1)) = (&rows.spacing, &cols.spacing) {
+            (run.c, run.c_row) = (self.ptr.wrapping_offset(row + col), step);
+            // SAFETY: as in `multiply`.
+            return unsafe { multiply(run) };
         }
         let mut room = MaybeUninit::<[T; MAX_TILE]>::uninit();
         let tile = room.as_mut_ptr().cast::<T>();
-        let tiles = strip.tiles;
-        (strip.tiles, strip.c, strip.c_row) = (1, tile, width as isize);
-        for first in (row..row + tiles * mr).step_by(mr) {
-            let rows = Side::new(&self.rows, first, mr);
-            let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offset(i) + cols.offset(j));
-            // SAFETY: `room` has space for mr rows of `width` elements; where the kernel reads them, they are written
-            // first. (i, j) with i < mr and j < cols.count is an element of C, and this task's alone.
-            unsafe {
-                if strip.beta != T::ZERO {
-                    for i in 0..mr {
-                        for j in 0..cols.count {
-                            *tile.add(i * width + j) = *element(i, j);
-                        }
-                    }
-                }
-                multiply(&strip);
-                for i in 0..mr {
+        (run.c, run.c_row) = (tile, span as isize);
+        let element = |i: usize, j: usize| self.ptr.wrapping_offset(rows.offset(i) + cols.offset(j));
+        // SAFETY: `room` has space for the tile's rows of `span` elements; where the kernel reads them, they are written
+        // first. (i, j) inside the tile is an element of C, and this task's alone.
+        unsafe {
+            if run.beta != T::ZERO {
+                for i in 0..rows.count {
                     for j in 0..cols.count {
-                        *element(i, j) = *tile.add(i * width + j);
+                        *tile.add(i * span + j) = *element(i, j);
                     }
                 }
             }
-            strip.a = strip.a.wrapping_offset(mr as isize * strip.a_row);
+            multiply(run);
+            for i in 0..rows.count {
+                for j in 0..cols.count {
+                    *element(i, j) = *tile.add(i * span + j);
+                }
+            }
         }
     }
 
