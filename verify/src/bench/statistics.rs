@@ -1,0 +1,81 @@
+//! Medians and what else is said about rounds of timings.
+
+/// Seconds a call of one library on one shape, over all rounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Times {
+    /// In the order of the rounds.
+    pub rounds: Vec<f64>,
+    /// First quartile, median and third quartile.
+    pub quartiles: [f64; 3],
+    /// The fastest round.
+    pub fastest: f64,
+}
+
+impl Times {
+    /// Of at least one round.
+    pub fn new(rounds: Vec<f64>) -> Self {
+        let quartiles = [0.25, 0.5, 0.75].map(|at| quantile(&rounds, at));
+        let fastest = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { rounds, quartiles, fastest }
+    }
+
+    /// The median.
+    pub fn median(&self) -> f64 {
+        self.quartiles[1]
+    }
+
+    /// The distance between the quartiles as a share of the median.
+    pub fn spread(&self) -> f64 {
+        (self.quartiles[2] - self.quartiles[0]) / self.median()
+    }
+
+    /// How many times as fast as `other` this was: the median over the rounds of the quotient in each. What slows a
+    /// whole round, such as another program or a lower clock, cancels; in a quotient of medians it would not.
+    pub fn times_as_fast_as(&self, other: &Self) -> f64 {
+        let quotients: Vec<f64> = other.rounds.iter().zip(&self.rounds).map(|(other, own)| other / own).collect();
+        quantile(&quotients, 0.5)
+    }
+}
+
+/// The `at`-quantile of `values`, with linear interpolation.
+fn quantile(values: &[f64], at: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let position = at * (sorted.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = position.ceil() as usize;
+    sorted[below] + (sorted[above] - sorted[below]) * position.fract()
+}
+
+/// The geometric mean; 1 of nothing.
+pub fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (sum, count) = values.into_iter().fold((0.0, 0), |(sum, count), value| (sum + value.ln(), count + 1));
+    (sum / f64::from(count.max(1))).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_interpolate() {
+        let times = Times::new(vec![4.0, 1.0, 3.0, 2.0]);
+        assert_eq!(times.quartiles, [1.75, 2.5, 3.25]);
+        assert_eq!((times.fastest, times.median(), times.spread()), (1.0, 2.5, 0.6));
+        assert_eq!(Times::new(vec![7.0]).quartiles, [7.0; 3]);
+    }
+
+    #[test]
+    fn a_slow_round_cancels_in_the_ratio() {
+        let (ours, theirs) = (Times::new(vec![1.0, 10.0, 10.0]), Times::new(vec![2.0, 20.0, 2.0]));
+        assert_eq!(ours.times_as_fast_as(&theirs), 2.0);
+        assert_eq!(theirs.times_as_fast_as(&ours), 0.5);
+        assert_eq!(theirs.median() / ours.median(), 0.2);
+    }
+
+    #[test]
+    fn the_mean_of_ratios_is_geometric() {
+        assert!((geometric_mean([0.5, 2.0, 8.0]) - 2.0).abs() < 1e-15);
+        assert_eq!(geometric_mean([]), 1.0);
+    }
+}

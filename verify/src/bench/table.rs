@@ -1,0 +1,141 @@
+//! The table for the eye, printed as it is measured, and the summary below it.
+
+use std::io::{Result, Write};
+
+use super::comparison::{Comparison, Entry};
+use super::statistics::geometric_mean;
+
+/// A ratio below this is behind.
+const BEHIND: f64 = 0.97;
+/// Ratios to name at the end.
+const WORST: usize = 5;
+/// Width of type and shape.
+const CASE: usize = 24;
+
+/// What the columns are, and their heads: `found` is any comparison of the table.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn head(out: &mut impl Write, found: &Comparison, cores: usize) -> Result<()> {
+    for member in libraries(found).map(|entry| &entry.member) {
+        writeln!(out, "{} {}", member.name, member.version)?;
+    }
+    let all = if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") };
+    writeln!(
+        out,
+        "\nGFLOP/s on {all}, medians; * the best. ratio: our speed in that of the best peer, median over the rounds,"
+    )?;
+    writeln!(
+        out,
+        "of the medians, and of the fastest rounds; spread: our quartiles' distance; peak: our share of multiply-adds'\n"
+    )?;
+    write!(out, "{:CASE$}", "")?;
+    for entry in libraries(found) {
+        write!(out, "{:>w$} ", entry.member.name, w = width(entry))?;
+    }
+    write!(out, "  ratio medians fastest spread   peak")?;
+    writeln!(out, "{}", if found.serial.is_some() { " speed-up" } else { "" })
+}
+
+/// One row.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn line(out: &mut impl Write, found: &Comparison) -> Result<()> {
+    write!(out, "{:CASE$}", format!("{} {}", found.of, found.shape))?;
+    let medians = || libraries(found).filter_map(|entry| Some(entry.times.as_ref()?.median()));
+    let least = medians().fold(f64::INFINITY, f64::min);
+    for entry in libraries(found) {
+        let w = width(entry);
+        match &entry.times {
+            Some(times) => {
+                let mark = if times.median() == least { '*' } else { ' ' };
+                write!(out, "{:>w$.1}{mark}", found.rate(times.median()))?;
+            }
+            None => write!(out, "{:>w$} ", "-")?,
+        }
+    }
+    let ours = found.ours();
+    let or_dash = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
+    write!(
+        out,
+        "{:>7} {:>7} {:>7} {:>5.1}% {:>5.1}%",
+        or_dash(found.ratio(ours)),
+        or_dash(found.ratio_of_medians(ours)),
+        or_dash(found.ratio_of_fastest(ours)),
+        100.0 * ours.spread(),
+        100.0 * found.share_of_peak(ours)
+    )?;
+    match found.speedup() {
+        Some(speedup) => writeln!(out, " {speedup:>8.2}")?,
+        None => writeln!(out)?,
+    }
+    out.flush()
+}
+
+/// The mean ratio, how many cases are behind, and the worst of them.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
+    let mut ratios: Vec<(f64, &Comparison)> =
+        all.iter().filter_map(|found| Some((found.ratio(found.ours())?, found))).collect();
+    if ratios.is_empty() {
+        return writeln!(out, "no peer to compare with");
+    }
+    ratios.sort_by(|(x, _), (y, _)| x.total_cmp(y));
+    let behind = ratios.iter().filter(|(ratio, _)| *ratio < BEHIND).count();
+    let mean = geometric_mean(ratios.iter().map(|&(ratio, _)| ratio));
+    writeln!(out, "{} cases: geometric mean of the ratios {mean:.3}, {behind} below {BEHIND}", ratios.len())?;
+    let speedups: Vec<f64> = all.iter().filter_map(Comparison::speedup).collect();
+    if !speedups.is_empty() {
+        let slower = speedups.iter().filter(|&&speedup| speedup < BEHIND).count();
+        let mean = geometric_mean(speedups);
+        writeln!(out, "against ourselves on one core: geometric mean {mean:.3}, {slower} below {BEHIND}")?;
+    }
+    for (ratio, found) in ratios.iter().take(WORST) {
+        let peer = found.best().map_or("", |(member, _)| &*member.name);
+        writeln!(out, "  {ratio:.3}  {} {} ({peer})", found.of, found.shape)?;
+    }
+    Ok(())
+}
+
+fn libraries(found: &Comparison) -> impl Iterator<Item = &Entry> {
+    std::iter::once(&found.fathom).chain(&found.serial).chain(&found.peers)
+}
+
+fn width(entry: &Entry) -> usize {
+    entry.member.name.len().max(7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::comparison::tests::example;
+    use super::*;
+
+    fn printed(print: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_stand_under_their_heads() {
+        let found = example("1000");
+        let head = printed(|out| head(out, &found, 2));
+        let line = printed(|out| line(out, &found));
+        assert_eq!(head.lines().last().unwrap().len(), line.trim_end_matches('\n').len(), "{head}{line}");
+        assert_eq!(line.matches('*').count(), 1);
+        let end = head.lines().last().unwrap().find("best").unwrap() + "best".len();
+        assert_eq!(line.as_bytes()[end], b'*', "{head}{line}");
+    }
+
+    #[test]
+    fn the_summary_names_the_worst() {
+        let text = printed(|out| summary(out, &[example("10"), example("7x5x3:tn")]));
+        assert!(text.contains("2 cases: geometric mean of the ratios 0.750, 2 below 0.97"), "{text}");
+        assert!(text.contains("0.750  f32 7x5x3:tn (best)"), "{text}");
+        assert!(text.contains("one core: geometric mean 1.500, 0 below"), "{text}");
+        assert_eq!(printed(|out| summary(out, &[])), "no peer to compare with\n");
+    }
+}
