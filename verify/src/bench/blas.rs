@@ -50,8 +50,10 @@ impl Blas {
     /// When there is no such library, or it lacks what is needed here.
     pub fn open(path: &str, cores: usize) -> Result<Self, Usage> {
         // SAFETY: opening runs the library's initialisers. The user names a BLAS, and trusts it.
-        let library =
-            unsafe { Library::new(path) }.map_err(|error| Usage(format!("cannot open the BLAS {path}: {error}")))?;
+        let library = unsafe { Library::new(path) }.map_err(|error| {
+            let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            Usage(format!("cannot open the BLAS {path}: {reason}"))
+        })?;
         let found = PREFIXES.into_iter().find_map(|prefix| {
             let (sgemm, dgemm) = (format!("{prefix}cblas_sgemm"), format!("{prefix}cblas_dgemm"));
             // SAFETY: these names have had this signature in every CBLAS since the standard of 1999. Builds with

@@ -8,6 +8,7 @@ use super::comparison::{Comparison, Entry};
 use super::peer::{CRATES, Entrant};
 use super::rounds::{self, Budget};
 use super::shape::{Shape, Type};
+use super::table::Cell;
 use super::team::{Local, Member, Team};
 use super::worker::Remote;
 use super::{row, shape, table, threads};
@@ -79,10 +80,11 @@ fn print(
         }
         return Ok(out.flush()?);
     }
+    let cell = if args.fastest { Cell::Fastest } else { Cell::Median };
     if first {
-        table::head(out, found, args.cores)?;
+        table::head(out, found, args.cores, cell)?;
     }
-    Ok(table::line(out, found)?)
+    Ok(table::line(out, found, cell)?)
 }
 
 /// Elements of a matrix at most: 8 GiB of f64.

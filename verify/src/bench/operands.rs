@@ -87,12 +87,20 @@ impl<T: Real> Operands<T> {
 
     /// C = A B by this project.
     pub fn multiply(&self, c: &mut [T], parallelism: Parallelism) {
-        let view = |data, at: Layout| {
-            MatRef::strided(data, at.rows, at.cols, at.row_stride, at.col_stride).expect("as long as the layout")
+        // The views are made as a user makes them, and in every call.
+        let view = |data, at: Layout| match at {
+            Layout { rows, cols, row_stride, col_stride: 1 } if row_stride == cols => {
+                MatRef::row_major(data, rows, cols)
+            }
+            Layout { rows, cols, row_stride, col_stride } => MatRef::strided(data, rows, cols, row_stride, col_stride),
         };
-        let at = self.c_layout;
-        let c = MatMut::strided(c, at.rows, at.cols, at.row_stride, at.col_stride).expect("as long as the layout");
-        gemm(T::ONE, view(&self.a, self.a_layout), view(&self.b, self.b_layout), T::ZERO, c, parallelism);
+        let a = view(&self.a, self.a_layout).expect("as long as its layout");
+        let b = view(&self.b, self.b_layout).expect("as long as its layout");
+        let c = match self.c_layout {
+            Layout { rows, cols, row_stride, col_stride: 1 } if row_stride == cols => MatMut::row_major(c, rows, cols),
+            Layout { rows, cols, row_stride, col_stride } => MatMut::strided(c, rows, cols, row_stride, col_stride),
+        };
+        gemm(T::ONE, a, b, T::ZERO, c.expect("as long as its layout"), parallelism);
     }
 
     /// |A| and |B|.

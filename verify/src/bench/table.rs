@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 
 use super::comparison::{Comparison, Entry};
-use super::statistics::geometric_mean;
+use super::statistics::{Times, geometric_mean};
 
 /// A ratio below this is behind.
 const BEHIND: f64 = 0.97;
@@ -12,23 +12,40 @@ const WORST: usize = 5;
 /// Width of type and shape.
 const CASE: usize = 24;
 
+/// Whose speed a library's cell gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// The median round's.
+    Median,
+    /// The fastest round's.
+    Fastest,
+}
+
+impl Cell {
+    fn of(self, times: &Times) -> f64 {
+        match self {
+            Self::Median => times.median(),
+            Self::Fastest => times.fastest,
+        }
+    }
+}
+
 /// What the columns are, and their heads: `found` is any comparison of the table.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn head(out: &mut impl Write, found: &Comparison, cores: usize) -> Result<()> {
+pub fn head(out: &mut impl Write, found: &Comparison, cores: usize, cell: Cell) -> Result<()> {
     for member in libraries(found).map(|entry| &entry.member) {
         writeln!(out, "{} {}", member.name, member.version)?;
     }
     let all = if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") };
+    let which = if cell == Cell::Median { "median" } else { "fastest" };
+    writeln!(out, "\nGFLOP/s on {all} in the {which} round; * the best.")?;
     writeln!(
         out,
-        "\nGFLOP/s on {all}, medians; * the best. ratio: our speed in that of the best peer, median over the rounds,"
+        "ratio: our speed in that of the best peer, the median over the rounds; medians, fastest: of those rounds;"
     )?;
-    writeln!(
-        out,
-        "of the medians, and of the fastest rounds; spread: our quartiles' distance; peak: our share of multiply-adds'\n"
-    )?;
+    writeln!(out, "spread: between our quartiles; peak: our share of the multiply-add peak of {all}.\n")?;
     write!(out, "{:CASE$}", "")?;
     for entry in libraries(found) {
         write!(out, "{:>w$} ", entry.member.name, w = width(entry))?;
@@ -41,16 +58,16 @@ pub fn head(out: &mut impl Write, found: &Comparison, cores: usize) -> Result<()
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn line(out: &mut impl Write, found: &Comparison) -> Result<()> {
+pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> {
     write!(out, "{:CASE$}", format!("{} {}", found.of, found.shape))?;
-    let medians = || libraries(found).filter_map(|entry| Some(entry.times.as_ref()?.median()));
-    let least = medians().fold(f64::INFINITY, f64::min);
+    let seconds = libraries(found).filter_map(|entry| entry.times.as_ref().map(|times| cell.of(times)));
+    let least = seconds.fold(f64::INFINITY, f64::min);
     for entry in libraries(found) {
         let w = width(entry);
         match &entry.times {
             Some(times) => {
-                let mark = if times.median() == least { '*' } else { ' ' };
-                write!(out, "{:>w$.1}{mark}", found.rate(times.median()))?;
+                let mark = if cell.of(times) == least { '*' } else { ' ' };
+                write!(out, "{:>w$.1}{mark}", found.rate(cell.of(times)))?;
             }
             None => write!(out, "{:>w$} ", "-")?,
         }
@@ -86,7 +103,8 @@ pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
     ratios.sort_by(|(x, _), (y, _)| x.total_cmp(y));
     let behind = ratios.iter().filter(|(ratio, _)| *ratio < BEHIND).count();
     let mean = geometric_mean(ratios.iter().map(|&(ratio, _)| ratio));
-    writeln!(out, "{} cases: geometric mean of the ratios {mean:.3}, {behind} below {BEHIND}", ratios.len())?;
+    let (count, cases) = (ratios.len(), if ratios.len() == 1 { "case" } else { "cases" });
+    writeln!(out, "{count} {cases}: geometric mean of the ratios {mean:.3}, {behind} below {BEHIND}")?;
     let speedups: Vec<f64> = all.iter().filter_map(Comparison::speedup).collect();
     if !speedups.is_empty() {
         let slower = speedups.iter().filter(|&&speedup| speedup < BEHIND).count();
@@ -122,8 +140,8 @@ mod tests {
     #[test]
     fn columns_stand_under_their_heads() {
         let found = example("1000");
-        let head = printed(|out| head(out, &found, 2));
-        let line = printed(|out| line(out, &found));
+        let head = printed(|out| head(out, &found, 2, Cell::Median));
+        let line = printed(|out| line(out, &found, Cell::Median));
         assert_eq!(head.lines().last().unwrap().len(), line.trim_end_matches('\n').len(), "{head}{line}");
         assert_eq!(line.matches('*').count(), 1);
         let end = head.lines().last().unwrap().find("best").unwrap() + "best".len();

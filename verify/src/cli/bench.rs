@@ -31,15 +31,15 @@ pub struct BenchGemmArgs {
     /// between rows) or spaced (every other column).
     #[arg(long, value_delimiter = ',', default_value = "all", value_name = "LIST", value_parser = shape::parse)]
     pub shapes: Vec<Shapes>,
-    /// Element types, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "f32,f64", value_name = "LIST")]
+    /// f32, f64 or both, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "f32,f64", value_name = "LIST", hide_possible_values = true)]
     pub types: Vec<Type>,
     /// all, or some of faer, gemm, matrixmultiply, openblas, mkl, blis (the last three, and any other, with --blas).
     #[arg(long, value_delimiter = ',', default_value = "all", value_name = "LIST")]
     pub peers: Vec<String>,
-    /// A BLAS to load, with its C interface and 32-bit integers: libscipy_openblas.so of the PyPI package
-    /// scipy-openblas32, libmkl_rt.so.3 of the PyPI package mkl, libblis.so.4 of Debian's libblis4-pthread. May be given
-    /// several times.
+    /// A BLAS to load, with its C interface and 32-bit integers, such as libscipy_openblas.so of the PyPI package
+    /// scipy-openblas32, libmkl_rt.so.3 of the PyPI package mkl, or libblis.so.4 of Debian's libblis4-pthread. May be
+    /// given several times.
     #[arg(long, value_name = "PATH")]
     pub blas: Vec<String>,
     /// Threads of each library. With more than one, each library runs in a process of its own.
@@ -51,6 +51,9 @@ pub struct BenchGemmArgs {
     /// Seconds for each shape and library, after which no round begins; five are run in any case.
     #[arg(long, default_value_t = 0.3, value_name = "S", value_parser = seconds)]
     pub seconds: f64,
+    /// Give each library's speed in its fastest round, not in its median one.
+    #[arg(long)]
+    pub fastest: bool,
     /// Print one JSON object of schema fathom.bench.gemm/1 for each library and shape.
     #[arg(long)]
     pub json: bool,
