@@ -69,6 +69,13 @@ impl Comparison {
         self.serial.as_ref()?.times.as_ref().map(|serial| self.ours().times_as_fast_as(serial))
     }
 
+    /// The share of all batches in which other programs took a core.
+    pub fn interrupted(&self) -> f64 {
+        let everyone = std::iter::once(&self.fathom).chain(&self.serial).chain(&self.peers);
+        let shares: Vec<f64> = everyone.filter_map(|entry| Some(entry.times.as_ref()?.interrupted)).collect();
+        shares.iter().sum::<f64>() / shares.len() as f64
+    }
+
     /// GFLOP/s at `seconds` a call.
     pub fn rate(&self, seconds: f64) -> f64 {
         self.shape.operations() / seconds / 1e9
@@ -77,12 +84,13 @@ impl Comparison {
 
 #[cfg(test)]
 pub mod tests {
+    use super::super::statistics::tests::times;
     use super::*;
 
     /// Two rounds at these seconds, and twice as slow.
     fn entry(name: &str, seconds: Option<f64>) -> Entry {
         let member = Member { name: name.to_owned(), version: "1".to_owned() };
-        Entry { member, times: seconds.map(|seconds| Times::new(vec![seconds, 2.0 * seconds])) }
+        Entry { member, times: seconds.map(|seconds| times(&[seconds, 2.0 * seconds])) }
     }
 
     /// A case in which we take 4, the best peer 3, and multiply-adds alone 2.

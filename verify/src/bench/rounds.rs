@@ -25,17 +25,17 @@ const FEWEST: usize = 5;
 /// When one is lost.
 pub fn run(team: &mut dyn Team, who: &[usize], budget: Budget) -> Result<Vec<Times>> {
     let started = Instant::now();
-    let mut seconds = vec![Vec::new(); who.len()];
+    let mut batches = vec![Vec::new(); who.len()];
     for round in 0..budget.rounds.max(1) {
         if round >= FEWEST && started.elapsed().as_secs_f64() > budget.seconds * who.len() as f64 {
             break;
         }
         for turn in 0..who.len() {
             let next = order(round, turn, who.len());
-            seconds[next].push(team.batch(who[next])?);
+            batches[next].push(team.batch(who[next])?);
         }
     }
-    Ok(seconds.into_iter().map(Times::new).collect())
+    Ok(batches.iter().map(|batches| Times::new(batches)).collect())
 }
 
 /// Who comes at `turn` of `round`: the start moves on and the direction alternates, so that nobody always follows the

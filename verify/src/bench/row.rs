@@ -23,6 +23,8 @@ pub struct Row<'a> {
     library: &'a str,
     version: &'a str,
     rounds: usize,
+    /// The share of the rounds in which other programs took a core.
+    interrupted: f64,
     /// Of one call, over the rounds.
     median_seconds: f64,
     quartile_seconds: [f64; 2],
@@ -61,6 +63,7 @@ pub fn rows<'a>(found: &'a Comparison, cores: usize, provenance: &'a Provenance)
             library: &entry.member.name,
             version: &entry.member.version,
             rounds: times.rounds.len(),
+            interrupted: times.interrupted,
             median_seconds: median,
             quartile_seconds: [first, third],
             fastest_seconds: times.fastest,

@@ -1,10 +1,14 @@
 //! Medians and what else is said about rounds of timings.
 
+use super::team::Batch;
+
 /// Seconds a call of one library on one shape, over all rounds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Times {
     /// In the order of the rounds.
     pub rounds: Vec<f64>,
+    /// The share of the rounds in which other programs took a core.
+    pub interrupted: f64,
     /// First quartile, median and third quartile.
     pub quartiles: [f64; 3],
     /// The fastest round.
@@ -13,10 +17,12 @@ pub struct Times {
 
 impl Times {
     /// Of at least one round.
-    pub fn new(rounds: Vec<f64>) -> Self {
+    pub fn new(batches: &[Batch]) -> Self {
+        let rounds: Vec<f64> = batches.iter().map(|batch| batch.seconds).collect();
+        let interrupted = batches.iter().filter(|batch| batch.interrupted).count() as f64 / batches.len() as f64;
         let quartiles = [0.25, 0.5, 0.75].map(|at| quantile(&rounds, at));
         let fastest = rounds.iter().copied().fold(f64::INFINITY, f64::min);
-        Self { rounds, quartiles, fastest }
+        Self { rounds, interrupted, quartiles, fastest }
     }
 
     /// The median.
@@ -54,20 +60,31 @@ pub fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// Rounds that nothing interrupted.
+    pub fn times(seconds: &[f64]) -> Times {
+        Times::new(&seconds.iter().map(|&seconds| Batch { seconds, interrupted: false }).collect::<Vec<_>>())
+    }
 
     #[test]
     fn quartiles_interpolate() {
-        let times = Times::new(vec![4.0, 1.0, 3.0, 2.0]);
-        assert_eq!(times.quartiles, [1.75, 2.5, 3.25]);
-        assert_eq!((times.fastest, times.median(), times.spread()), (1.0, 2.5, 0.6));
-        assert_eq!(Times::new(vec![7.0]).quartiles, [7.0; 3]);
+        let found = times(&[4.0, 1.0, 3.0, 2.0]);
+        assert_eq!(found.quartiles, [1.75, 2.5, 3.25]);
+        assert_eq!((found.fastest, found.median(), found.spread()), (1.0, 2.5, 0.6));
+        assert_eq!(times(&[7.0]).quartiles, [7.0; 3]);
+    }
+
+    #[test]
+    fn interruptions_are_a_share_of_the_rounds() {
+        let batch = |interrupted| Batch { seconds: 1.0, interrupted };
+        assert_eq!(Times::new(&[batch(true), batch(false), batch(false), batch(false)]).interrupted, 0.25);
     }
 
     #[test]
     fn a_slow_round_cancels_in_the_ratio() {
-        let (ours, theirs) = (Times::new(vec![1.0, 10.0, 10.0]), Times::new(vec![2.0, 20.0, 2.0]));
+        let (ours, theirs) = (times(&[1.0, 10.0, 10.0]), times(&[2.0, 20.0, 2.0]));
         assert_eq!(ours.times_as_fast_as(&theirs), 2.0);
         assert_eq!(theirs.times_as_fast_as(&ours), 0.5);
         assert_eq!(theirs.median() / ours.median(), 0.2);

@@ -7,6 +7,8 @@ use super::statistics::{Times, geometric_mean};
 
 /// A ratio below this is behind.
 const BEHIND: f64 = 0.97;
+/// A larger share of interrupted batches makes a table doubtful.
+const BUSY: f64 = 0.1;
 /// Ratios to name at the end.
 const WORST: usize = 5;
 /// Width of type and shape.
@@ -45,12 +47,13 @@ pub fn head(out: &mut impl Write, found: &Comparison, cores: usize, cell: Cell) 
         out,
         "ratio: our speed in that of the best peer, the median over the rounds; medians, fastest: of those rounds;"
     )?;
-    writeln!(out, "spread: between our quartiles; peak: our share of the multiply-add peak of {all}.\n")?;
+    writeln!(out, "spread: between our quartiles; peak: our share of the multiply-add peak of {all};")?;
+    writeln!(out, "lost: batches in which another program took a core, after three attempts at the short ones.\n")?;
     write!(out, "{:CASE$}", "")?;
     for entry in libraries(found) {
         write!(out, "{:>w$} ", entry.member.name, w = width(entry))?;
     }
-    write!(out, "  ratio medians fastest spread   peak")?;
+    write!(out, "  ratio medians fastest spread   peak  lost")?;
     writeln!(out, "{}", if found.serial.is_some() { " speed-up" } else { "" })
 }
 
@@ -76,12 +79,13 @@ pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> 
     let or_dash = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
     write!(
         out,
-        "{:>7} {:>7} {:>7} {:>5.1}% {:>5.1}%",
+        "{:>7} {:>7} {:>7} {:>5.1}% {:>5.1}% {:>4.0}%",
         or_dash(found.ratio(ours)),
         or_dash(found.ratio_of_medians(ours)),
         or_dash(found.ratio_of_fastest(ours)),
         100.0 * ours.spread(),
-        100.0 * found.share_of_peak(ours)
+        100.0 * found.share_of_peak(ours),
+        100.0 * found.interrupted()
     )?;
     match found.speedup() {
         Some(speedup) => writeln!(out, " {speedup:>8.2}")?,
@@ -110,6 +114,14 @@ pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
         let slower = speedups.iter().filter(|&&speedup| speedup < BEHIND).count();
         let mean = geometric_mean(speedups);
         writeln!(out, "against ourselves on one core: geometric mean {mean:.3}, {slower} below {BEHIND}")?;
+    }
+    let lost = all.iter().map(Comparison::interrupted).sum::<f64>() / all.len() as f64;
+    if lost > BUSY {
+        let percent = 100.0 * lost;
+        writeln!(
+            out,
+            "other programs took a core in {percent:.0} % of the batches: measure again when the machine is idle"
+        )?;
     }
     for (ratio, found) in ratios.iter().take(WORST) {
         let peer = found.best().map_or("", |(member, _)| &*member.name);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::peer::{Element, Entrant, Peer};
 use super::shape::{Shape, Type};
 use super::stage::{Floor, Stage};
+use super::threads;
 use crate::Usage;
 
 /// A member of a team, for the eye.
@@ -23,6 +24,15 @@ pub struct Member {
 /// One thing to time.
 pub type Case = (Type, Shape);
 
+/// A timed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Of one call.
+    pub seconds: f64,
+    /// Whether the system took a core away meanwhile: other programs are running.
+    pub interrupted: bool,
+}
+
 /// Several entrants, of which one at a time computes.
 pub trait Team {
     /// Everyone, in the order of the entrants.
@@ -33,11 +43,11 @@ pub trait Team {
     /// # Errors
     /// When its result is wrong.
     fn prepare(&mut self, who: usize, case: Case) -> Result<bool>;
-    /// Runs a batch of the case that the member is ready for: seconds a call.
+    /// Runs a batch of the case that the member is ready for.
     ///
     /// # Errors
-    /// When it is lost.
-    fn batch(&mut self, who: usize) -> Result<f64>;
+    /// When the member is lost.
+    fn batch(&mut self, who: usize) -> Result<Batch>;
 }
 
 /// All in this process, on the same operands and the same C.
@@ -124,21 +134,34 @@ impl Team for Local {
         }
     }
 
-    fn batch(&mut self, who: usize) -> Result<f64> {
+    fn batch(&mut self, who: usize) -> Result<Batch> {
         let calls = self.calls[who];
         // The member before has taken the caches, and threads may be asleep: an untimed call first, where one is cheap.
         if calls > 1 || self.cores > 1 {
             self.time(who, 1);
         }
-        let seconds = self.time(who, calls) / calls as f64;
+        let mut batch = Batch { seconds: f64::INFINITY, interrupted: true };
+        for _ in 0..ATTEMPTS {
+            let before = threads::interruptions();
+            let seconds = self.time(who, calls);
+            batch.interrupted = threads::interruptions() != before;
+            batch.seconds = batch.seconds.min(seconds / calls as f64);
+            // A long batch would be interrupted again.
+            if !batch.interrupted || seconds > 10.0 * self.batch_seconds() {
+                break;
+            }
+        }
         let (case, _) = self.stage.as_ref().expect("prepared");
-        Ok(match &self.peers[who] {
-            Some(_) => seconds,
+        if self.peers[who].is_none() {
             // What the operations of the case take at the peak.
-            None => seconds * case.1.operations() / chain_operations(case.0, self.cores),
-        })
+            batch.seconds *= case.1.operations() / chain_operations(case.0, self.cores);
+        }
+        Ok(batch)
     }
 }
+
+/// Attempts at a batch that other programs interrupt.
+const ATTEMPTS: usize = 3;
 
 /// The widest instruction set of this CPU, whichever the kernels use.
 fn widest() -> Isa {

@@ -47,6 +47,23 @@ pub fn rest() {
     }
 }
 
+/// How often the system has taken a core from a thread of this process that would have gone on.
+#[cfg(unix)]
+pub fn interruptions() -> u64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes to `usage`, which is there to be written to.
+    let result = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
+    assert_eq!(result, 0, "every process may ask about itself");
+    // SAFETY: all of its fields are integers, for which zeros are valid even where nothing was written.
+    unsafe { usage.assume_init() }.ru_nivcsw as u64
+}
+
+/// Where the system does not count them, there are believed to be none.
+#[cfg(not(unix))]
+pub fn interruptions() -> u64 {
+    0
+}
+
 /// Time that all threads of this process have spent on a CPU.
 #[cfg(unix)]
 fn cpu_time() -> Duration {

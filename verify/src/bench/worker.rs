@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peer::Entrant;
 use super::shape::Type;
-use super::team::{Case, Local, Member, Team};
+use super::team::{Batch, Case, Local, Member, Team};
 use super::threads;
 use crate::Usage;
 
@@ -31,8 +31,8 @@ enum Answer {
     Here(Member),
     /// Whether the library can say the form.
     Prepared(bool),
-    /// Of one call.
-    Seconds(f64),
+    /// [`Team::batch`]'s.
+    Timed(Batch),
     /// The library cannot be loaded.
     Unusable(String),
     /// The result was wrong.
@@ -61,7 +61,7 @@ pub fn serve(entrant: &Entrant, cores: usize) -> Result<()> {
                 let case = (if f64 { Type::F64 } else { Type::F32 }, shape.parse().map_err(Usage)?);
                 team.prepare(0, case).map(Answer::Prepared)
             }
-            Request::Batch => team.batch(0).map(Answer::Seconds),
+            Request::Batch => team.batch(0).map(Answer::Timed),
         };
         threads::rest();
         say(&answer.unwrap_or_else(|error| Answer::Failed(format!("{error:#}"))))?;
@@ -163,9 +163,9 @@ impl Team for Remote {
         }
     }
 
-    fn batch(&mut self, who: usize) -> Result<f64> {
+    fn batch(&mut self, who: usize) -> Result<Batch> {
         match self.workers[who].ask(&Request::Batch)? {
-            Answer::Seconds(seconds) => Ok(seconds),
+            Answer::Timed(batch) => Ok(batch),
             _ => Err(self.workers[who].lost()),
         }
     }
