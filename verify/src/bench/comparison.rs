@@ -44,7 +44,12 @@ impl Comparison {
 
     /// How many times as fast as the best peer `times` are, in the median round.
     pub fn ratio(&self, times: &Times) -> Option<f64> {
-        self.best().map(|(_, best)| times.times_as_fast_as(best))
+        self.ratio_quartiles(times).map(|[_, ratio, _]| ratio)
+    }
+
+    /// The ratio, between its quartiles over the rounds.
+    pub fn ratio_quartiles(&self, times: &Times) -> Option<[f64; 3]> {
+        self.best().map(|(_, best)| times.quotients(best))
     }
 
     /// The quotient of the medians.

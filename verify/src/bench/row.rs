@@ -38,6 +38,7 @@ pub struct Row<'a> {
     best_peer: Option<&'a str>,
     /// How many times as fast as the best peer: the median over the rounds.
     ratio: Option<f64>,
+    ratio_quartiles: Option<[f64; 2]>,
     ratio_of_medians: Option<f64>,
     ratio_of_fastest: Option<f64>,
     /// How many times as fast as on one core; for this project on several.
@@ -72,6 +73,7 @@ pub fn rows<'a>(found: &'a Comparison, cores: usize, provenance: &'a Provenance)
             percent_of_peak: 100.0 * found.share_of_peak(times),
             best_peer: found.best().map(|(member, _)| &*member.name),
             ratio: found.ratio(times),
+            ratio_quartiles: found.ratio_quartiles(times).map(|[first, _, third]| [first, third]),
             ratio_of_medians: found.ratio_of_medians(times),
             ratio_of_fastest: found.ratio_of_fastest(times),
             speedup,

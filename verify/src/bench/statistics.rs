@@ -20,7 +20,7 @@ impl Times {
     pub fn new(batches: &[Batch]) -> Self {
         let rounds: Vec<f64> = batches.iter().map(|batch| batch.seconds).collect();
         let interrupted = batches.iter().filter(|batch| batch.interrupted).count() as f64 / batches.len() as f64;
-        let quartiles = [0.25, 0.5, 0.75].map(|at| quantile(&rounds, at));
+        let quartiles = QUARTILES.map(|at| quantile(&rounds, at));
         let fastest = rounds.iter().copied().fold(f64::INFINITY, f64::min);
         Self { rounds, interrupted, quartiles, fastest }
     }
@@ -30,18 +30,20 @@ impl Times {
         self.quartiles[1]
     }
 
-    /// The distance between the quartiles as a share of the median.
-    pub fn spread(&self) -> f64 {
-        (self.quartiles[2] - self.quartiles[0]) / self.median()
-    }
-
     /// How many times as fast as `other` this was: the median over the rounds of the quotient in each. What slows a
     /// whole round, such as another program or a lower clock, cancels; in a quotient of medians it would not.
     pub fn times_as_fast_as(&self, other: &Self) -> f64 {
+        self.quotients(other)[1]
+    }
+
+    /// The quartiles and, between them, the median of [`Self::times_as_fast_as`].
+    pub fn quotients(&self, other: &Self) -> [f64; 3] {
         let quotients: Vec<f64> = other.rounds.iter().zip(&self.rounds).map(|(other, own)| other / own).collect();
-        quantile(&quotients, 0.5)
+        QUARTILES.map(|at| quantile(&quotients, at))
     }
 }
+
+const QUARTILES: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// The `at`-quantile of `values`, with linear interpolation.
 fn quantile(values: &[f64], at: f64) -> f64 {
@@ -72,7 +74,7 @@ pub mod tests {
     fn quartiles_interpolate() {
         let found = times(&[4.0, 1.0, 3.0, 2.0]);
         assert_eq!(found.quartiles, [1.75, 2.5, 3.25]);
-        assert_eq!((found.fastest, found.median(), found.spread()), (1.0, 2.5, 0.6));
+        assert_eq!((found.fastest, found.median()), (1.0, 2.5));
         assert_eq!(times(&[7.0]).quartiles, [7.0; 3]);
     }
 
@@ -86,6 +88,7 @@ pub mod tests {
     fn a_slow_round_cancels_in_the_ratio() {
         let (ours, theirs) = (times(&[1.0, 10.0, 10.0]), times(&[2.0, 20.0, 2.0]));
         assert_eq!(ours.times_as_fast_as(&theirs), 2.0);
+        assert_eq!(ours.quotients(&theirs), [1.1, 2.0, 2.0]);
         assert_eq!(theirs.times_as_fast_as(&ours), 0.5);
         assert_eq!(theirs.median() / ours.median(), 0.2);
     }

@@ -47,7 +47,7 @@ pub fn head(out: &mut impl Write, found: &Comparison, cores: usize, cell: Cell) 
         out,
         "ratio: our speed in that of the best peer, the median over the rounds; medians, fastest: of those rounds;"
     )?;
-    writeln!(out, "spread: between our quartiles; peak: our share of the multiply-add peak of {all};")?;
+    writeln!(out, "spread: between the quartiles of the ratio; peak: our share of the multiply-add peak of {all};")?;
     writeln!(out, "lost: batches in which another program took a core, after three attempts at the short ones.\n")?;
     write!(out, "{:CASE$}", "")?;
     for entry in libraries(found) {
@@ -79,11 +79,13 @@ pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> 
     let or_dash = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
     write!(
         out,
-        "{:>7} {:>7} {:>7} {:>5.1}% {:>5.1}% {:>4.0}%",
+        "{:>7} {:>7} {:>7} {:>6} {:>5.1}% {:>4.0}%",
         or_dash(found.ratio(ours)),
         or_dash(found.ratio_of_medians(ours)),
         or_dash(found.ratio_of_fastest(ours)),
-        100.0 * ours.spread(),
+        found
+            .ratio_quartiles(ours)
+            .map_or_else(|| "-".to_owned(), |[first, ratio, third]| format!("{:.1}%", 100.0 * (third - first) / ratio)),
         100.0 * found.share_of_peak(ours),
         100.0 * found.interrupted()
     )?;
