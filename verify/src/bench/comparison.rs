@@ -74,6 +74,12 @@ impl Comparison {
         self.serial.as_ref()?.times.as_ref().map(|serial| self.ours().times_as_fast_as(serial))
     }
 
+    /// Whether anyone had fewer cores than threads.
+    pub fn confined(&self) -> bool {
+        let everyone = std::iter::once(&self.fathom).chain(&self.peers);
+        everyone.filter_map(|entry| entry.times.as_ref()).any(|times| times.confined)
+    }
+
     /// The share of all batches in which other programs took a core.
     pub fn interrupted(&self) -> f64 {
         let everyone = std::iter::once(&self.fathom).chain(&self.serial).chain(&self.peers);

@@ -25,6 +25,8 @@ pub struct Row<'a> {
     rounds: usize,
     /// The share of the rounds in which other programs took a core.
     interrupted: f64,
+    /// Whether an affinity mask or a quota allowed fewer than `cores` cores.
+    confined: bool,
     /// Of one call, over the rounds.
     median_seconds: f64,
     quartile_seconds: [f64; 2],
@@ -65,6 +67,7 @@ pub fn rows<'a>(found: &'a Comparison, cores: usize, provenance: &'a Provenance)
             version: &entry.member.version,
             rounds: times.rounds.len(),
             interrupted: times.interrupted,
+            confined: times.confined,
             median_seconds: median,
             quartile_seconds: [first, third],
             fastest_seconds: times.fastest,

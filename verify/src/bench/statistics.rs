@@ -9,6 +9,8 @@ pub struct Times {
     pub rounds: Vec<f64>,
     /// The share of the rounds in which other programs took a core.
     pub interrupted: f64,
+    /// Whether, in any of them, there were fewer cores than threads.
+    pub confined: bool,
     /// First quartile, median and third quartile.
     pub quartiles: [f64; 3],
     /// The fastest round.
@@ -20,9 +22,10 @@ impl Times {
     pub fn new(batches: &[Batch]) -> Self {
         let rounds: Vec<f64> = batches.iter().map(|batch| batch.seconds).collect();
         let interrupted = batches.iter().filter(|batch| batch.interrupted).count() as f64 / batches.len() as f64;
+        let confined = batches.iter().any(|batch| batch.confined);
         let quartiles = QUARTILES.map(|at| quantile(&rounds, at));
         let fastest = rounds.iter().copied().fold(f64::INFINITY, f64::min);
-        Self { rounds, interrupted, quartiles, fastest }
+        Self { rounds, interrupted, confined, quartiles, fastest }
     }
 
     /// The median.
@@ -67,7 +70,9 @@ pub mod tests {
 
     /// Rounds that nothing interrupted.
     pub fn times(seconds: &[f64]) -> Times {
-        Times::new(&seconds.iter().map(|&seconds| Batch { seconds, interrupted: false }).collect::<Vec<_>>())
+        Times::new(
+            &seconds.iter().map(|&seconds| Batch { seconds, interrupted: false, confined: false }).collect::<Vec<_>>(),
+        )
     }
 
     #[test]
@@ -80,7 +85,7 @@ pub mod tests {
 
     #[test]
     fn interruptions_are_a_share_of_the_rounds() {
-        let batch = |interrupted| Batch { seconds: 1.0, interrupted };
+        let batch = |interrupted| Batch { seconds: 1.0, interrupted, confined: false };
         assert_eq!(Times::new(&[batch(true), batch(false), batch(false), batch(false)]).interrupted, 0.25);
     }
 

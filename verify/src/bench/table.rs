@@ -125,6 +125,13 @@ pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
             "other programs took a core in {percent:.0} % of the batches: measure again when the machine is idle"
         )?;
     }
+    let confined = all.iter().filter(|found| found.confined()).count();
+    if confined > 0 {
+        writeln!(
+            out,
+            "an affinity mask or a quota left fewer cores than threads in {confined} of these: they say nothing"
+        )?;
+    }
     for (ratio, found) in ratios.iter().take(WORST) {
         let peer = found.best().map_or("", |(member, _)| &*member.name);
         writeln!(out, "  {ratio:.3}  {} {} ({peer})", found.of, found.shape)?;

@@ -31,6 +31,8 @@ pub struct Batch {
     pub seconds: f64,
     /// Whether the system took a core away meanwhile: other programs are running.
     pub interrupted: bool,
+    /// Whether an affinity mask or a quota allows this process fewer cores than it has threads.
+    pub confined: bool,
 }
 
 /// Several entrants, of which one at a time computes.
@@ -140,7 +142,7 @@ impl Team for Local {
         if calls > 1 || self.cores > 1 {
             self.time(who, 1);
         }
-        let mut batch = Batch { seconds: f64::INFINITY, interrupted: true };
+        let mut batch = Batch { seconds: f64::INFINITY, interrupted: true, confined: threads::confined(self.cores) };
         for _ in 0..ATTEMPTS {
             let before = threads::interruptions();
             let seconds = self.time(who, calls);

@@ -47,6 +47,11 @@ pub fn rest() {
     }
 }
 
+/// Whether the system allows this process fewer than `cores` cores, which may change at any time.
+pub fn confined(cores: usize) -> bool {
+    cores > 1 && std::thread::available_parallelism().is_ok_and(|allowed| allowed.get() < cores)
+}
+
 /// How often the system has taken a core from a thread of this process that would have gone on.
 #[cfg(unix)]
 pub fn interruptions() -> u64 {
