@@ -263,7 +263,7 @@ const MAX_GROUPS: usize = 4;
 /// a row, and the chain of additions takes longer than the multiply-adds; offsets that it cannot derive from one another
 /// it keeps in registers.
 #[inline(always)]
-fn opaque(mut x: isize) -> isize {
+pub(crate) fn opaque(mut x: isize) -> isize {
     // SAFETY: no instruction.
     unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };
     x
