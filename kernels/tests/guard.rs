@@ -198,7 +198,15 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
             );
             named(&case, || {
                 let view_c = c.of_mut(c_data);
-                gemm_tuned(&Tuning { blocks, ..Tuning::on(isa) }, alpha, view_a, view_b, beta, view_c, Parallelism::Serial);
+                gemm_tuned(
+                    &Tuning { blocks, ..Tuning::on(isa) },
+                    alpha,
+                    view_a,
+                    view_b,
+                    beta,
+                    view_c,
+                    Parallelism::Serial,
+                );
             });
             assert_same_bits(c_data, &expected, || case.clone());
         }
