@@ -259,7 +259,7 @@ unsafe fn convolve<T: Real>(
                 },
             };
             // SAFETY: the stretches reach only pixels inside the images, which the caller vouches for.
-            unsafe { product.run(gemm::kernel(tuning.isa), Some(tuning), parallelism) };
+            unsafe { product.run(gemm::kernel(tuning.isa), tuning.forced(), parallelism) };
         }
     }
 }
@@ -409,7 +409,7 @@ pub fn backward_weights_tuned<T: Real>(
             };
             // SAFETY: as in `convolve`: the stretches reach only pixels inside, the views cover the shapes, and `dw` is
             // mutable and without overlap.
-            unsafe { product.run(gemm::kernel(tuning.isa), Some(tuning), parallelism) };
+            unsafe { product.run(gemm::kernel(tuning.isa), tuning.forced(), parallelism) };
         }
     }
 }

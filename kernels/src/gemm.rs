@@ -40,6 +40,11 @@ impl Tuning {
     pub fn on(isa: Isa) -> Self {
         Self { isa, blocks: None, a: None, b: None }
     }
+
+    /// Itself, if it asks for more than an instruction set.
+    pub(crate) fn forced(&self) -> Option<&Self> {
+        (self.blocks.is_some() || self.a.is_some() || self.b.is_some()).then_some(self)
+    }
 }
 
 impl Default for Tuning {
@@ -80,7 +85,7 @@ pub fn gemm_tuned<T: Real>(
     c: MatMut<'_, T>,
     parallelism: Parallelism,
 ) {
-    multiply(kernel(tuning.isa), Some(tuning), (alpha, a), b, (beta, c), parallelism);
+    multiply(kernel(tuning.isa), tuning.forced(), (alpha, a), b, (beta, c), parallelism);
 }
 
 pub(crate) fn kernel<T: Real>(isa: Isa) -> &'static Kernel<T> {

@@ -107,6 +107,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) whole: &'static [&'static [Multiply<T>]],
     /// `edge[NV - 1][MR - 1]`: for tiles whose last vector is cut.
     pub(crate) edge: &'static [&'static [Multiply<T>]],
+    /// As `whole`, for strips that stream.
+    pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `packing[MR - 1]`: two whole vectors wide, with a look at [`Ahead`].
     pub(crate) packing: &'static [Multiply<T>],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
@@ -148,25 +150,19 @@ where
 }
 
 /// The one micro-kernel: `C <- A B + beta C` on tiles of `MR` rows by `NV` vectors, each element one chain of fused
-/// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `PACK` copies rows
-/// of another strip of B on the way.
+/// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `LOOK` says what is
+/// done about B beyond the tile.
 ///
 /// # Safety
 /// As [`Multiply`].
 #[inline(always)]
-pub(crate) unsafe fn tiles<
-    T: Real,
-    S: Simd<T>,
-    const MR: usize,
-    const NV: usize,
-    const EDGE: bool,
-    const PACK: bool,
->(
+pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
     s: S,
     run: &Run<T>,
 ) {
     let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, mut ahead, .. } = run;
     let mask = s.mask(if EDGE { last } else { S::LANES });
+    let b_later = LATER * run.b_tile;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| opaque(i as isize * a_row));
     for _ in 0..count {
@@ -195,13 +191,13 @@ pub(crate) unsafe fn tiles<
         let mut left = k;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
-            if PACK {
+            if LOOK == PACK {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
-                    steps::<T, S, MR, NV, EDGE>(
+                    steps::<T, S, MR, NV, EDGE, LOOK>(
                         s,
                         ahead.gap,
                         (&mut a, &rows, a_depth),
-                        (&mut b, b_depth, mask),
+                        (&mut b, b_depth, b_later, mask),
                         &mut acc,
                     );
                     prefetch(ahead.from.wrapping_offset(AHEAD * ahead.from_row), NV * S::LANES);
@@ -214,7 +210,13 @@ pub(crate) unsafe fn tiles<
                     left -= ahead.gap;
                 }
             }
-            steps::<T, S, MR, NV, EDGE>(s, left, (&mut a, &rows, a_depth), (&mut b, b_depth, mask), &mut acc);
+            steps::<T, S, MR, NV, EDGE, LOOK>(
+                s,
+                left,
+                (&mut a, &rows, a_depth),
+                (&mut b, b_depth, b_later, mask),
+                &mut acc,
+            );
         }
         for (i, row) in acc.iter().enumerate() {
             for (j, &v) in row.iter().enumerate() {
@@ -234,14 +236,17 @@ pub(crate) unsafe fn tiles<
 /// # Safety
 /// The elements of A and B must be readable.
 #[inline(always)]
-unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
     s: S,
     count: usize,
     (a, rows, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize),
-    (b, b_depth, mask): (&mut *const T, isize, S::Mask),
+    (b, b_depth, b_later, mask): (&mut *const T, isize, isize, S::Mask),
     acc: &mut [[S::Vector; NV]; MR],
 ) {
     for _ in 0..count {
+        if LOOK == STREAM {
+            prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
+        }
         // SAFETY: passed on from the caller.
         unsafe {
             let bs: [S::Vector; NV] = std::array::from_fn(|j| {
@@ -276,6 +281,16 @@ pub(crate) fn opaque(mut x: isize) -> isize {
     x
 }
 
+/// Nothing.
+pub(crate) const NEAR: u8 = 0;
+/// Rows of another strip are packed: see [`Ahead`].
+pub(crate) const PACK: u8 = 1;
+/// The strips further right, which are read in place from far away, are asked for.
+pub(crate) const STREAM: u8 = 2;
+
+/// How many tiles before its turn a strip that streams is asked for.
+const LATER: isize = 2;
+
 /// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
 const AHEAD: isize = 16;
 
@@ -287,6 +302,20 @@ pub(crate) fn prefetch<T>(p: *const T, len: usize) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch reads nothing, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (p, len);
+}
+
+/// As [`prefetch`], but no nearer than the second-level cache: lines a power of two apart would push one another out of the
+/// first.
+#[inline(always)]
+fn prefetch_far<T>(p: *const T, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..len * size_of::<T>()).step_by(64) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast::<i8>().wrapping_add(line)) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (p, len);
@@ -343,30 +372,45 @@ macro_rules! kernel_table {
             $token: Simd<T>,
             $narrow: Transpose<T>,
         {
+            use $crate::kernel::{NEAR, PACK, STREAM};
             const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
                     whole: &[
-                        &[$(tiles::<T, $one, 1, false, false>),+],
-                        &[$(tiles::<T, $two, 2, false, false>),+],
-                        &[tiles::<T, 1, 3, false, false>, tiles::<T, 2, 3, false, false>, tiles::<T, 3, 3, false, false>],
-                        &[tiles::<T, 1, 4, false, false>, tiles::<T, 2, 4, false, false>],
-                        &[tiles::<T, 1, 5, false, false>],
-                        &[tiles::<T, 1, 6, false, false>],
-                        &[tiles::<T, 1, 7, false, false>],
-                        &[tiles::<T, 1, 8, false, false>],
+                        &[$(tiles::<T, $one, 1, false, NEAR>),+],
+                        &[$(tiles::<T, $two, 2, false, NEAR>),+],
+                        &[tiles::<T, 1, 3, false, NEAR>, tiles::<T, 2, 3, false, NEAR>, tiles::<T, 3, 3, false, NEAR>],
+                        &[tiles::<T, 1, 4, false, NEAR>, tiles::<T, 2, 4, false, NEAR>],
+                        &[tiles::<T, 1, 5, false, NEAR>],
+                        &[tiles::<T, 1, 6, false, NEAR>],
+                        &[tiles::<T, 1, 7, false, NEAR>],
+                        &[tiles::<T, 1, 8, false, NEAR>],
                     ],
                     edge: &[
-                        &[$(tiles::<T, $one, 1, true, false>),+],
-                        &[$(tiles::<T, $cut, 2, true, false>),+],
-                        &[tiles::<T, 1, 3, true, false>, tiles::<T, 2, 3, true, false>, tiles::<T, 3, 3, true, false>],
-                        &[tiles::<T, 1, 4, true, false>, tiles::<T, 2, 4, true, false>],
-                        &[tiles::<T, 1, 5, true, false>],
-                        &[tiles::<T, 1, 6, true, false>],
-                        &[tiles::<T, 1, 7, true, false>],
-                        &[tiles::<T, 1, 8, true, false>],
+                        &[$(tiles::<T, $one, 1, true, NEAR>),+],
+                        &[$(tiles::<T, $cut, 2, true, NEAR>),+],
+                        &[tiles::<T, 1, 3, true, NEAR>, tiles::<T, 2, 3, true, NEAR>, tiles::<T, 3, 3, true, NEAR>],
+                        &[tiles::<T, 1, 4, true, NEAR>, tiles::<T, 2, 4, true, NEAR>],
+                        &[tiles::<T, 1, 5, true, NEAR>],
+                        &[tiles::<T, 1, 6, true, NEAR>],
+                        &[tiles::<T, 1, 7, true, NEAR>],
+                        &[tiles::<T, 1, 8, true, NEAR>],
                     ],
-                    packing: &[$(tiles::<T, $two, 2, false, true>),+],
+                    streaming: &[
+                        &[],
+                        &[$(tiles::<T, $two, 2, false, STREAM>),+],
+                        &[
+                            tiles::<T, 1, 3, false, STREAM>,
+                            tiles::<T, 2, 3, false, STREAM>,
+                            tiles::<T, 3, 3, false, STREAM>,
+                        ],
+                        &[tiles::<T, 1, 4, false, STREAM>, tiles::<T, 2, 4, false, STREAM>],
+                        &[],
+                        &[],
+                        &[],
+                        &[tiles::<T, 1, 8, false, STREAM>],
+                    ],
+                    packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
                     columns: columns::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
@@ -379,13 +423,13 @@ macro_rules! kernel_table {
         /// # Safety
         /// As [`Multiply`](crate::kernel::Multiply); and the CPU has the instructions.
         $(#[$attribute])?
-        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
+        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
             run: &$crate::kernel::Run<T>,
         ) where
             $token: Simd<T>,
         {
             // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
-            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, PACK>($token(()), run) }
+            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, LOOK>($token(()), run) }
         }
 
         /// # Safety

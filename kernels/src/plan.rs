@@ -10,12 +10,21 @@ use crate::kernel::Kernel;
 pub enum Reading {
     /// Where it is.
     InPlace,
+    /// Where it is, from far away: a few rows of it at a time, asked for in good time.
+    Streamed,
     /// From a packed copy that the first row of tiles leaves behind as it reads the operand in place.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
     /// Column by column, transposed in registers.
     Columns,
+}
+
+impl Reading {
+    /// Whether there is no copy.
+    pub(crate) fn is_in_place(self) -> bool {
+        matches!(self, Self::InPlace | Self::Streamed | Self::Columns)
+    }
 }
 
 /// Which loop is inside.
@@ -48,10 +57,13 @@ pub(crate) struct Task {
     pub(crate) element: usize,
     /// Whether A can be read in place.
     pub(crate) a_in_place: bool,
-    /// From a row of A to the next, if so.
+    /// From a row of A to the next, and from a column to the next, if so.
     pub(crate) a_row: isize,
+    pub(crate) a_depth: isize,
     /// Whether B can be read in place.
     pub(crate) b_in_place: bool,
+    /// From a row of B to the next, if so.
+    pub(crate) b_row: isize,
     /// Whether B's columns can be read in place and are contiguous.
     pub(crate) b_columns: bool,
     /// Whether C's columns are neighbours, so that kernels write to it directly.
@@ -76,8 +88,14 @@ pub(crate) fn vectors(m: usize) -> usize {
     }
 }
 
-/// Up to this many rows, reading B is what takes the time, and packing it would not pay.
-const FEW_ROWS: usize = 12;
+/// Rows that are read at once from far away: as many streams as the hardware follows.
+pub(crate) const STREAMS: usize = 8;
+/// Bytes after which addresses meet the same set of the first-level cache.
+const PAGE: usize = 4096;
+/// Up to this many rows, B is not worth packing, wherever it is.
+const FEW_ROWS: usize = 16;
+/// Up to this many rows, a B whose rows do not share sets of the cache is better streamed than packed.
+const SOME_ROWS: usize = 96;
 
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
@@ -86,48 +104,59 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let caches = Caches::of_this_core();
         let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
-        let most = blocks.unwrap_or_else(|| Blocks::for_caches(caches, element, 2 * kernel.lanes));
-        assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
-
-        let few_rows = m <= FEW_ROWS;
-        let few_strips = n <= 4 * strip;
-        let deepest = match blocks {
-            Some(blocks) => blocks.kc,
-            // Rows of B are streamed, a few at a time.
-            None if few_rows && task.b_in_place && k * n * element > caches.l2 / 2 => 8,
-            // A few strips of B stay in the second level however deep they are, so C need not be visited again.
-            None if few_strips => (caches.l2 / 2 / (n * element)).max(most.kc),
-            None => most.kc,
-        };
-        let kc = even(k, deepest, 1);
-        // With a short k, C is what takes the time: it is written row by row.
-        let order = if few_rows || few_strips || k <= 64 { Order::StripsInside } else { Order::RowsInside };
-
-        let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
-        let aliased = (task.a_row as usize * element).is_multiple_of(4096);
-        let a_wish = if few_rows || few_strips || k <= 64 || !aliased { Reading::InPlace } else { Reading::Packed };
-        let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
+        let few_strips = n <= 8 * kernel.lanes;
+        let b_bytes = k * n * element;
+        let aliased = |stride: isize| (stride as usize * element).is_multiple_of(PAGE);
+        let short = k <= 64;
 
         let b_possible = |reading| match reading {
-            Reading::InPlace => task.b_in_place,
+            Reading::InPlace | Reading::Streamed => task.b_in_place,
             Reading::InPassing => task.b_in_place && task.c_direct && vectors == 2,
             Reading::Columns => task.b_columns && task.c_direct && task.a_in_place && m == 1,
             Reading::Packed => true,
         };
         let b_wish = if b_possible(Reading::Columns) {
             Reading::Columns
-        } else if few_rows || k * n * element <= caches.l1 / 2 {
+        } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !aliased(task.b_row) && !few_strips) {
+            Reading::Streamed
+        } else if m <= FEW_ROWS || b_bytes <= caches.l1 / 2 {
             Reading::InPlace
-        } else if order == Order::RowsInside && k * n * element <= caches.l2 {
+        } else if !few_strips && !short && b_bytes <= caches.l2 {
             Reading::InPassing
         } else {
             Reading::Packed
         };
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
 
-        let whole = order == Order::StripsInside && a == Reading::InPlace;
-        let mc = if whole { m } else { even(m, most.mc, kernel.whole[0].len()) };
-        let nc = even(n, most.nc, strip);
-        Self { vectors, blocks: Blocks { mc, kc, nc }, a, b, order }
+        // Rows a page apart share a set of the cache; and of columns far apart, most of each line is for other tiles.
+        let a_spread = match task.a_row {
+            1 => m * k * element > caches.l2 / 4 || aliased(task.a_depth),
+            row => aliased(row) && !few_strips && !short,
+        };
+        let streamed = b == Reading::Streamed;
+        let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
+        let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
+        let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
+
+        let most = blocks.unwrap_or_else(|| {
+            let most = Blocks::for_caches(caches, element, 2 * kernel.lanes);
+            match b {
+                // Each row of B is one stream.
+                Reading::Streamed if m <= FEW_ROWS => Blocks { kc: STREAMS, nc: 2 * most.nc, ..most },
+                Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
+                // A few strips of B stay in the second level however deep they are, so C need not be visited again.
+                _ if few_strips && a == Reading::InPlace => {
+                    Blocks { kc: most.kc.max(caches.l2 / 2 / (n * element)), ..most }
+                }
+                _ => most,
+            }
+        });
+        assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
+        // With a short k, C is what takes the time: it is written row by row.
+        let strips_inside = streamed || m <= FEW_ROWS || few_strips || short;
+        let order = if strips_inside { Order::StripsInside } else { Order::RowsInside };
+        let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, kernel.whole[0].len()) };
+        let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
+        Self { vectors, blocks, a, b, order }
     }
 }

@@ -9,7 +9,7 @@ use crate::block::Blocks;
 use crate::gemm::Tuning;
 use crate::kernel::{Ahead, Kernel, Multiply, Run};
 use crate::pack::Operand;
-use crate::plan::{Order, Plan, Reading, Task};
+use crate::plan::{Order, Plan, Reading, STREAMS, Task};
 use crate::scratch::with_scratch;
 use crate::small::{is_small, small};
 use crate::thin::Columns;
@@ -157,6 +157,8 @@ impl<T: Real> Product<T> {
             element: size_of::<T>(),
             a_in_place: in_place(&self.a) && self.a.along.is_plain(),
             a_row: self.a.along.inner_stride(),
+            a_depth: self.a.depth.inner_stride(),
+            b_row: self.b.depth.inner_stride(),
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
@@ -188,8 +190,12 @@ impl<T: Real> Product<T> {
     unsafe fn five_loops(&self, kernel: &'static Kernel<T>, plan: &Plan, rows: Range<usize>, cols: Range<usize>) {
         let Blocks { mc, kc, nc } = plan.blocks;
         let strip = plan.vectors * kernel.lanes;
-        let a_room = if plan.a == Reading::InPlace { 0 } else { mc.min(rows.len()) * (kc + PAD) };
-        let b_room = if plan.b == Reading::InPlace { 0 } else { kc * (nc.min(cols.len()) + strip) };
+        let a_room = if plan.a.is_in_place() { 0 } else { mc.min(rows.len()) * (kc + PAD) };
+        let b_room = if plan.b.is_in_place() {
+            0
+        } else {
+            PANEL_PAD * (nc.min(cols.len()) / kernel.lanes + 1) + kc * (nc.min(cols.len()) + strip)
+        };
         with_scratch::<T, ()>([a_room, b_room], |[a_room, b_room]| {
             // LOOP 5: blocks of columns of C and B
             for (col, width) in steps(cols.clone(), nc) {
@@ -278,7 +284,7 @@ impl<T: Real> Product<T> {
     /// # Safety
     /// As [`Product::strip_by_strip`].
     unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        if first && block.plan.b != Reading::InPlace {
+        if first && !block.plan.b.is_in_place() {
             // SAFETY: passed on from the caller.
             unsafe { self.pack_block(block) };
         }
@@ -303,14 +309,16 @@ impl<T: Real> Product<T> {
         while let Some((j, cut)) = cuts.next() {
             let alike = if cut.is_edge() { 1 } else { (block.width - j) / cut.width };
             let alike = if cut.vectors == block.plan.vectors { alike } else { 1 };
-            let b_tile = if block.plan.b == Reading::InPlace { cut.width } else { cut.width * block.len };
+            let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
+            let streaming = block.plan.b == Reading::Streamed && alike > 2;
+            let kernels = if streaming { cut.kernel.streaming[cut.vectors - 1] } else { cut.tiles() };
             let mut rest = *rows;
-            for (height, tiles) in heights(rows.count, cut.tiles().len()) {
+            for (height, tiles) in heights(rows.count, kernels.len()) {
                 for _ in 0..tiles {
                     let run = Run { tiles: alike, b_tile: b_tile as isize, ..self.run_of(block, (j, &cut), &rest) };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: as in `strip_by_strip`.
-                    unsafe { self.c.multiply(cut.tiles()[height - 1], (rest.first, height), place, Way::Right, run) };
+                    unsafe { self.c.multiply(kernels[height - 1], (rest.first, height), place, Way::Right, run) };
                     rest = rest.after(height);
                 }
             }
@@ -321,7 +329,7 @@ impl<T: Real> Product<T> {
     /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are
     /// left to say.
     fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>) -> Run<T> {
-        let (b, b_depth) = if block.plan.b == Reading::InPlace {
+        let (b, b_depth) = if block.plan.b.is_in_place() {
             (self.source(block, j), self.b.depth.inner_stride())
         } else {
             (block.panel(j).cast_const(), cut.span() as isize)
@@ -350,12 +358,13 @@ impl<T: Real> Product<T> {
         self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
     }
 
-    /// Packs all strips of the block: a few rows at a time, so that each row is read as one stream.
+    /// Packs all strips of the block: a few rows at a time where rows are contiguous, so that each is read as one stream.
     ///
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the strips.
     unsafe fn pack_block(&self, block: &Block<T>) {
-        for (row, rows) in steps(0..block.len, if self.b.along.is_contiguous() { STREAMS } else { block.len }) {
+        let rows_are_streams = self.b.along.is_contiguous() && self.b.along.is_plain();
+        for (row, rows) in steps(0..block.len, if rows_are_streams { STREAMS } else { block.len }) {
             for (j, cut) in block.cuts() {
                 let panel = (block.panel(j).wrapping_add(row * cut.span()), cut.span());
                 // SAFETY: rows of a strip of B; the caller vouches for the room.
@@ -391,17 +400,17 @@ impl<T: Real> Product<T> {
     ) -> Rows<T> {
         let a = &self.a;
         let rows = Rows { first: row, count: height, ptr: room.cast_const(), row: 1, depth: 1, panels: 0 };
-        if plan.a == Reading::InPlace {
+        if plan.a.is_in_place() {
             let ptr = a.ptr.wrapping_offset(a.along.offset(row) + a.depth.offset(k));
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
             let rows = Rows { row: len as isize, panels: kernel.whole[0].len(), ..rows };
-            for part in rows.parts() {
-                // SAFETY: the panels of all parts together are `height` wide; the ranges are those of the caller.
-                unsafe {
-                    let panel = (part.ptr.cast_mut(), part.count);
-                    a.pack_panel(kernel, (part.first, part.count), (k, len), panel);
+            for (from, count) in steps(0..len, STREAMS) {
+                for part in rows.parts() {
+                    let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
+                    // SAFETY: the panels of all parts together are `height` wide; the ranges are those of the caller.
+                    unsafe { a.pack_panel(kernel, (part.first, part.count), (k + from, count), panel) };
                 }
             }
             return rows;
@@ -412,12 +421,11 @@ impl<T: Real> Product<T> {
     }
 }
 
-/// Rows of B that are packed at once: as many streams as the hardware follows, and no more lines than a set of the
-/// first-level cache has ways where rows lie a power of two apart.
-const STREAMS: usize = 8;
-
 /// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
 const PAD: usize = 16;
+
+/// Elements between the panels of B, for the same reason.
+const PANEL_PAD: usize = 8 * PAD;
 
 /// Rows of A as the kernel reads them: element `(i, k)` is at `ptr + i * row + k * depth`. Or they are cut into
 /// panels of up to `panels` rows, `row` elements for each row, if that is not 0.
@@ -473,7 +481,17 @@ impl<T: Real> Block<'_, T> {
     }
 
     fn panel(&self, j: usize) -> *mut T {
-        self.room.wrapping_add(j * self.len)
+        self.room.wrapping_add(j * self.len + j / self.strip() * PANEL_PAD)
+    }
+
+    /// From a whole panel to the next.
+    fn panel_step(&self) -> usize {
+        self.strip() * self.len + PANEL_PAD
+    }
+
+    /// Columns of a whole strip.
+    fn strip(&self) -> usize {
+        self.plan.vectors * self.kernel.lanes
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fathom_kernels::{Blocks, ConvGeometry};
+use fathom_kernels::{Blocks, Caches, ConvGeometry};
 
 use super::case::{Case, Dtype, How};
 use super::convolution::{Convolution, Order, Pass};
@@ -10,16 +10,16 @@ use super::gemm::{Layout, Product};
 use super::values::Values;
 
 /// Sides of the kernels' tiles: 4 x 8 portable, 6 x 16 and 6 x 8 AVX2, 12 x 32 and 12 x 16 AVX-512.
-const MR: [usize; 3] = [4, 6, 12];
+const MR: [usize; 4] = [4, 6, 12, 24];
 const NR: [usize; 3] = [8, 16, 32];
-/// Bytes of an element, and the tile, of every kernel.
-const TILES: [(Dtype, usize, usize, usize); 6] = [
-    (Dtype::F32, 4, 4, 8),
-    (Dtype::F64, 8, 4, 8),
-    (Dtype::F32, 4, 6, 16),
-    (Dtype::F64, 8, 6, 8),
-    (Dtype::F32, 4, 12, 32),
-    (Dtype::F64, 8, 12, 16),
+/// Bytes of an element, and the columns of a strip, of every kernel.
+const STRIPS: [(Dtype, usize, usize); 6] = [
+    (Dtype::F32, 4, 8),
+    (Dtype::F64, 8, 8),
+    (Dtype::F32, 4, 16),
+    (Dtype::F64, 8, 8),
+    (Dtype::F32, 4, 32),
+    (Dtype::F64, 8, 16),
 ];
 
 const DTYPES: [Dtype; 2] = [Dtype::F32, Dtype::F64];
@@ -125,8 +125,8 @@ const COLUMNS: [Layout; 3] = [Layout::ColMajor, Layout::Transposed, Layout::Padd
 /// One less, as much as, and one more than a default block holds, in each dimension alone.
 fn block_edges() -> Vec<Product> {
     let mut all: Vec<Product> = Vec::new();
-    for (dtype, bytes, mr, nr) in TILES {
-        let Blocks { mc, kc, nc } = Blocks::for_tile(bytes, mr, nr);
+    for (dtype, bytes, strip) in STRIPS {
+        let Blocks { mc, kc, nc } = Blocks::for_caches(Caches::of_this_core(), bytes, strip);
         for by in 0..3 {
             for sizes in [[mc - 1 + by, 9, 5], [7, nc - 1 + by, 3], [7, 19, kc - 1 + by], [5, 9, 2 * kc - 1 + by]] {
                 let case = plain(dtype, sizes);
