@@ -106,7 +106,7 @@ impl Plan {
         let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
         let few_strips = n <= 8 * kernel.lanes;
         let b_bytes = k * n * element;
-        let aliased = |stride: isize| (stride as usize * element).is_multiple_of(PAGE);
+        let aliased = |stride: isize| (stride.unsigned_abs() * element).is_multiple_of(PAGE);
         let short = k <= 64;
 
         let b_possible = |reading| match reading {
