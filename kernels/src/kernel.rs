@@ -99,6 +99,9 @@ pub(crate) type Multiply<T> = unsafe fn(run: &Run<T>);
 pub(crate) type Arrange<T> =
     unsafe fn(source: *const T, stride: isize, width: usize, len: usize, panel: *mut T, row: usize);
 
+/// Copies rows of neighbouring strips into panels; see [`crate::pack::deal`].
+pub(crate) type Deal<T> = unsafe fn(source: (*const T, isize), strips: usize, len: usize, panels: (*mut T, usize));
+
 /// What an instruction set offers.
 pub struct Kernel<T: 'static> {
     /// Elements in a vector.
@@ -113,6 +116,7 @@ pub struct Kernel<T: 'static> {
     pub(crate) packing: &'static [Multiply<T>],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
+    pub(crate) deal: Deal<T>,
     pub(crate) copy: Arrange<T>,
     pub(crate) transpose: Arrange<T>,
     /// Rounds of independent chains: their sum, and multiply-adds a round. See [`chains`].
@@ -412,6 +416,7 @@ macro_rules! kernel_table {
                     ],
                     packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
                     columns: columns::<T>,
+                    deal: deal::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
                     chains: chains_entry::<T>,
@@ -441,6 +446,17 @@ macro_rules! kernel_table {
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::thin::columns::<T, $narrow>($narrow(()), job) }
+        }
+
+        /// # Safety
+        /// As [`pack::deal`](crate::pack::deal); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn deal<T: Real>(source: (*const T, isize), strips: usize, len: usize, panels: (*mut T, usize))
+        where
+            $token: Simd<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::pack::deal::<T, $token>($token(()), source, strips, len, panels) }
         }
 
         /// # Safety

@@ -131,7 +131,7 @@ impl Plan {
         // Rows a page apart share a set of the cache; and of columns far apart, most of each line is for other tiles.
         let a_spread = match task.a_row {
             1 => m * k * element > caches.l2 / 4 || aliased(task.a_depth),
-            row => aliased(row) && !few_strips && !short,
+            row => aliased(row) && n > 16 * kernel.lanes && !short,
         };
         let streamed = b == Reading::Streamed;
         let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };

@@ -358,18 +358,25 @@ impl<T: Real> Product<T> {
         self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
     }
 
-    /// Packs all strips of the block: a few rows at a time where rows are contiguous, so that each is read as one stream.
+    /// Packs all strips of the block. Where rows are contiguous, the whole strips are packed a few rows at a time, so that
+    /// each row is read as one stream.
     ///
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the strips.
     unsafe fn pack_block(&self, block: &Block<T>) {
-        let rows_are_streams = self.b.along.is_contiguous() && self.b.along.is_plain();
-        for (row, rows) in steps(0..block.len, if rows_are_streams { STREAMS } else { block.len }) {
-            for (j, cut) in block.cuts() {
-                let panel = (block.panel(j).wrapping_add(row * cut.span()), cut.span());
-                // SAFETY: rows of a strip of B; the caller vouches for the room.
-                unsafe { self.b.pack_panel(cut.kernel, (block.col + j, cut.width), (block.k + row, rows), panel) };
-            }
+        let strip = block.strip();
+        let streams = self.task(0, 0).b_in_place && block.plan.vectors == 2;
+        let whole = if streams { block.width / strip } else { 0 };
+        for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
+            let stride = self.b.depth.inner_stride();
+            let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
+            let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
+            // SAFETY: rows of the whole strips of B; the caller vouches for the room.
+            unsafe { (block.kernel.deal)(source, whole, rows, panels) };
+        }
+        for (j, cut) in block.cuts().filter(|&(j, _)| j >= whole * strip) {
+            // SAFETY: passed on from the caller.
+            unsafe { self.pack_strip(block, (j, &cut), 0) };
         }
     }
 
