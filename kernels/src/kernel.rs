@@ -22,6 +22,9 @@ use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
 use crate::{Isa, Real};
 
+#[cfg(all(test, unix))]
+mod tests;
+
 #[cfg(target_arch = "aarch64")]
 use crate::simd::{Neon, Transpose};
 #[cfg(target_arch = "x86_64")]
