@@ -1,6 +1,8 @@
-//! Matrix products on one core, with faer and matrixmultiply beside us, and the share of the core's peak that we reach.
+//! Matrix products on one core, with faer and matrixmultiply beside us, and the share of the core's peak that we reach;
+//! and ours on all cores. What changes from one commit to the next shows here; against whom we stand, and on how many
+//! shapes, `verify bench gemm` says.
 //!
-//! All three multiply the same row-major matrices into a row-major result, whose entries are compared before anything
+//! All multiply the same row-major matrices into a row-major result, whose entries are compared before anything
 //! is timed. Criterion's "elem/s" are floating-point operations a second, two for each multiply-add.
 
 use std::time::{Duration, Instant};
@@ -9,9 +11,20 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use faer::{Accum, Par};
 use fathom_kernels::{Isa, MatMut, MatRef, Parallelism, Real, gemm, normal, peak};
 
-/// m, n and k: square products in and beyond each cache, a dense layer on a batch of 32, and a 3x3 convolution of a
-/// residual network (64 channels to 64 on 56x56 pixels).
-const SIZES: [[usize; 3]; 5] = [[64; 3], [256; 3], [1024; 3], [2048, 32, 2048], [64, 3136, 576]];
+/// m, n and k: square products in registers, in and beyond each cache; a dense layer on a batch of 32 and its transpose;
+/// a 3x3 convolution of a residual network (64 channels to 64 on 56x56 pixels); a long sum, a short one, and one row.
+const SIZES: [[usize; 3]; 10] = [
+    [16; 3],
+    [64; 3],
+    [256; 3],
+    [1024; 3],
+    [2048, 32, 2048],
+    [32, 2048, 2048],
+    [64, 3136, 576],
+    [100, 100, 4096],
+    [1000, 1000, 9],
+    [1, 2048, 2048],
+];
 
 /// An element type that all three libraries multiply.
 trait Element: Real + faer::traits::ComplexField {
@@ -42,11 +55,11 @@ impl<T: Element> Operands<T> {
         2 * self.sizes.iter().product::<usize>()
     }
 
-    fn fathom(&self, c: &mut [T]) {
+    fn fathom(&self, c: &mut [T], parallelism: Parallelism) {
         let [m, n, k] = self.sizes;
         let view = |data, rows, cols| MatRef::row_major(data, rows, cols).expect("sized for this shape");
         let c = MatMut::row_major(c, m, n).expect("sized for this shape");
-        gemm(T::ONE, view(&self.a, m, k), view(&self.b, k, n), T::ZERO, c, Parallelism::Serial);
+        gemm(T::ONE, view(&self.a, m, k), view(&self.b, k, n), T::ZERO, c, parallelism);
     }
 
     fn faer(&self, c: &mut [T]) {
@@ -63,9 +76,9 @@ impl<T: Element> Operands<T> {
         let sizes @ [_, _, k] = self.sizes;
         let (mut ours, mut theirs) = (vec![T::ZERO; self.len()], vec![T::ZERO; self.len()]);
         let mut magnitudes = vec![T::ZERO; self.len()];
-        self.fathom(&mut ours);
+        self.fathom(&mut ours, Parallelism::Serial);
         multiply(self, &mut theirs);
-        Self { sizes, a: absolute(&self.a), b: absolute(&self.b) }.fathom(&mut magnitudes);
+        Self { sizes, a: absolute(&self.a), b: absolute(&self.b) }.fathom(&mut magnitudes, Parallelism::Serial);
         let roundings = k as f64 * T::EPSILON.to_f64() / 2.0;
         let gamma = roundings / (1.0 - roundings);
         for (i, ((ours, theirs), magnitude)) in ours.iter().zip(&theirs).zip(&magnitudes).enumerate() {
@@ -102,7 +115,11 @@ fn products<T: Element>(criterion: &mut Criterion) {
         let mut c = vec![T::ZERO; operands.len()];
         let mut group = criterion.benchmark_group(format!("gemm-{}-{m}x{n}x{k}", T::NAME));
         group.throughput(Throughput::Elements(operands.operations() as u64));
-        group.bench_function(BenchmarkId::from_parameter("fathom"), |bencher| bencher.iter(|| operands.fathom(&mut c)));
+        for (name, parallelism) in [("fathom", Parallelism::Serial), ("fathom-all-cores", Parallelism::Rayon)] {
+            group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
+                bencher.iter(|| operands.fathom(&mut c, parallelism));
+            });
+        }
         group.bench_function(BenchmarkId::from_parameter("faer"), |bencher| bencher.iter(|| operands.faer(&mut c)));
         group.bench_function(BenchmarkId::from_parameter("matrixmultiply"), |bencher| {
             bencher.iter(|| T::matrixmultiply(&operands, &mut c));
@@ -161,7 +178,7 @@ fn summary<T: Element>() {
             repeat * operands.operations()
         };
         let rates = fastest([
-            &mut || counted(&mut || operands.fathom(ours)),
+            &mut || counted(&mut || operands.fathom(ours, Parallelism::Serial)),
             &mut || counted(&mut || operands.faer(faer)),
             &mut || counted(&mut || T::matrixmultiply(&operands, matrixmultiply)),
         ]);

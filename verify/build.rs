@@ -27,6 +27,8 @@ fn main() {
     let lock = std::fs::read_to_string("../Cargo.lock").unwrap_or_default();
     let oracles = ["faer", "private-gemm-x86", "matrixmultiply"].map(|name| version(&lock, name));
     println!("cargo::rustc-env=FATHOM_ORACLES={}", oracles.join(";"));
+    let peers = ["faer", "private-gemm-x86", "gemm", "matrixmultiply"].map(|name| version(&lock, name));
+    println!("cargo::rustc-env=FATHOM_PEERS={}", peers.join(";"));
 }
 
 /// `name x.y.z` from the lock file.

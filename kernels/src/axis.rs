@@ -69,7 +69,11 @@ impl Axis {
 
     /// Cuts `first..first + len` into runs of one stride and calls `f(start, offset, length)` for each, `start` counted
     /// from `first`. The stride within a run is [`Axis::inner_stride`].
+    #[inline]
     pub(crate) fn for_each_run(&self, first: usize, len: usize, mut f: impl FnMut(usize, isize, usize)) {
+        if self.is_plain() {
+            return f(0, self.offset(first), len);
+        }
         let inner = self.extents[2];
         let mut done = 0;
         while done < len {
@@ -81,6 +85,7 @@ impl Axis {
     }
 
     /// The offset of index `first`, and the stride from there, where `count` indices from it on have one.
+    #[inline]
     pub(crate) fn run(&self, first: usize, count: usize) -> Option<(isize, isize)> {
         let [e0, e1, inner] = self.extents;
         if e0 == 1 && e1 == 1 {

@@ -98,15 +98,18 @@ fn multiply<T: Real>(
     if a.cols() != b.rows() || c.rows() != a.rows() || c.cols() != b.cols() {
         disagree([a.rows(), a.cols(), b.rows(), b.cols(), c.rows(), c.cols()]);
     }
-    let (m, n, k) = (a.rows(), b.cols(), a.cols());
-    let rows_of_vectors = b.col_stride() == 1 && c.col_stride() == 1 && alpha == T::ONE;
-    if tuning.is_none() && rows_of_vectors && m.saturating_mul(n).saturating_mul(k) <= SMALL {
-        if m > 0 && n > 0 {
-            // SAFETY: the views' shapes agree and cover their strides; C's view is mutable and without overlap.
-            unsafe { small(kernel, (a, b), beta, c) };
+    if tuning.is_none() && alpha == T::ONE && a.rows().saturating_mul(b.cols()).saturating_mul(a.cols()) <= SMALL {
+        // A column of C is a row of its transpose.
+        let (a, b, c) = if c.cols() == 1 { (b.t(), a.t(), c.reborrow().t()) } else { (a, b, c.reborrow()) };
+        if c.rows() == 0 || c.cols() == 0 {
+            return;
         }
-        return;
+        if b.col_stride() == 1 && c.col_stride() == 1 {
+            // SAFETY: the views' shapes agree and cover their strides; C's view is mutable and without overlap.
+            return unsafe { small(kernel, (a, b), beta, c) };
+        }
     }
+    let (m, n, k) = (a.rows(), b.cols(), a.cols());
     let product = Product {
         a: Operand {
             ptr: a.as_ptr(),

@@ -287,7 +287,7 @@ const MAX_GROUPS: usize = 4;
 /// it keeps in registers.
 #[inline(always)]
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
-fn opaque(mut x: isize) -> isize {
+pub(crate) fn opaque(mut x: isize) -> isize {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     // SAFETY: no instruction.
     unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };

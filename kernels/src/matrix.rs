@@ -67,16 +67,29 @@ pub(crate) fn check_fit(len: usize, shape: &[usize], strides: &[usize]) -> Resul
     }
 }
 
+/// Whether `rows x cols` elements, one after another, fit `len`; quick where they do.
+#[inline]
+fn check_dense(len: usize, rows: usize, cols: usize) -> Result<(), LayoutError> {
+    match rows.checked_mul(cols) {
+        Some(needed) if needed <= len => Ok(()),
+        _ => check_fit(len, &[rows, cols], &[cols, 1]),
+    }
+}
+
 /// Whether all elements have addresses of their own: sorted by stride, each dimension steps over all smaller ones.
 pub(crate) fn check_distinct(shape: &[usize], strides: &[usize]) -> Result<(), LayoutError> {
     if shape.contains(&0) {
         return Ok(());
     }
-    let mut dims: Vec<(usize, usize)> =
-        strides.iter().copied().zip(shape.iter().copied()).filter(|&(_, extent)| extent > 1).collect();
+    // At most four dimensions, and no allocation: views are made for every call. Extent 1 takes no step.
+    let mut dims = [(0, 1); 4];
+    assert!(shape.len() <= dims.len());
+    for (dim, pair) in dims.iter_mut().zip(strides.iter().copied().zip(shape.iter().copied())) {
+        *dim = pair;
+    }
     dims.sort_unstable();
     let mut covered = 1;
-    for (stride, extent) in dims {
+    for (stride, extent) in dims.into_iter().filter(|&(_, extent)| extent > 1) {
         if stride < covered {
             return Err(LayoutError::Overlap { shape: shape.to_vec(), strides: strides.to_vec() });
         }
@@ -120,16 +133,20 @@ impl<'a, T: Copy> MatRef<'a, T> {
     ///
     /// # Errors
     /// When `data` has fewer than `rows * cols` elements.
+    #[inline]
     pub fn row_major(data: &'a [T], rows: usize, cols: usize) -> Result<Self, LayoutError> {
-        Self::strided(data, rows, cols, cols, 1)
+        check_dense(data.len(), rows, cols)?;
+        Ok(Self { ptr: data.as_ptr(), rows, cols, row_stride: cols, col_stride: 1, lifetime: PhantomData })
     }
 
     /// A `rows x cols` matrix whose columns lie one after another at the start of `data`.
     ///
     /// # Errors
     /// When `data` has fewer than `rows * cols` elements.
+    #[inline]
     pub fn col_major(data: &'a [T], rows: usize, cols: usize) -> Result<Self, LayoutError> {
-        Self::strided(data, rows, cols, 1, rows)
+        check_dense(data.len(), rows, cols)?;
+        Ok(Self { ptr: data.as_ptr(), rows, cols, row_stride: 1, col_stride: rows, lifetime: PhantomData })
     }
 
     /// A `rows x cols` matrix with any strides, in elements. Stride 0 repeats a row or column.
@@ -148,6 +165,7 @@ impl<'a, T: Copy> MatRef<'a, T> {
     }
 
     /// The transpose, `cols x rows`, of the same data.
+    #[inline]
     pub fn t(self) -> Self {
         Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
@@ -175,6 +193,7 @@ impl<'a, T: Copy> MatRef<'a, T> {
         unsafe { *self.ptr.add(row * self.row_stride + col * self.col_stride) }
     }
 
+    #[inline]
     pub(crate) fn as_ptr(self) -> *const T {
         self.ptr
     }
@@ -185,16 +204,20 @@ impl<'a, T: Copy> MatMut<'a, T> {
     ///
     /// # Errors
     /// When `data` has fewer than `rows * cols` elements.
+    #[inline]
     pub fn row_major(data: &'a mut [T], rows: usize, cols: usize) -> Result<Self, LayoutError> {
-        Self::strided(data, rows, cols, cols, 1)
+        check_dense(data.len(), rows, cols)?;
+        Ok(Self { ptr: data.as_mut_ptr(), rows, cols, row_stride: cols, col_stride: 1, lifetime: PhantomData })
     }
 
     /// As [`MatRef::col_major`].
     ///
     /// # Errors
     /// When `data` has fewer than `rows * cols` elements.
+    #[inline]
     pub fn col_major(data: &'a mut [T], rows: usize, cols: usize) -> Result<Self, LayoutError> {
-        Self::strided(data, rows, cols, 1, rows)
+        check_dense(data.len(), rows, cols)?;
+        Ok(Self { ptr: data.as_mut_ptr(), rows, cols, row_stride: 1, col_stride: rows, lifetime: PhantomData })
     }
 
     /// As [`MatRef::strided`], but no two elements may share an address.
@@ -214,6 +237,7 @@ impl<'a, T: Copy> MatMut<'a, T> {
     }
 
     /// The transpose, `cols x rows`, of the same data.
+    #[inline]
     pub fn t(self) -> Self {
         Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
@@ -258,6 +282,7 @@ impl<'a, T: Copy> MatMut<'a, T> {
         unsafe { *self.ptr.add(row * self.row_stride + col * self.col_stride) = value };
     }
 
+    #[inline]
     pub(crate) fn as_mut_ptr(&mut self) -> *mut T {
         self.ptr
     }
@@ -281,18 +306,22 @@ macro_rules! shape {
     ($view:ident) => {
         impl<T> $view<'_, T> {
             /// The number of rows.
+            #[inline]
             pub fn rows(&self) -> usize {
                 self.rows
             }
             /// The number of columns.
+            #[inline]
             pub fn cols(&self) -> usize {
                 self.cols
             }
             /// Elements from one row to the next.
+            #[inline]
             pub fn row_stride(&self) -> usize {
                 self.row_stride
             }
             /// Elements from one column to the next.
+            #[inline]
             pub fn col_stride(&self) -> usize {
                 self.col_stride
             }

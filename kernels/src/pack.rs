@@ -6,7 +6,7 @@
 
 use crate::Real;
 use crate::axis::Axis;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, MAX_SIDE};
 use crate::simd::{Simd, Transpose};
 
 /// One operand of a product: A seen along its rows, or B seen along its columns. Element `(i, k)` is
@@ -37,26 +37,40 @@ impl<T: Real> Operand<T> {
         (panel, row): (*mut T, usize),
     ) {
         let step = self.depth.inner_stride();
-        let mut offsets = [0isize; crate::kernel::MAX_SIDE];
-        let offsets = &mut offsets[..count];
+        let even = self.along.run(first, count);
+        let mut room;
+        let offsets: &mut [isize] = if even.is_some() {
+            &mut []
+        } else {
+            room = [0; MAX_SIDE];
+            &mut room[..count]
+        };
         self.along.offsets(first, offsets);
-        let stride = offsets.get(1).map_or(1, |second| second - offsets[0]);
-        let even = offsets.windows(2).all(|pair| pair[1] - pair[0] == stride);
         self.depth.for_each_run(depth, len, |start, offset, run| {
             let source = self.ptr.wrapping_offset(offset);
             let panel = panel.wrapping_add(start * row);
             // SAFETY: every source offset is that of an element inside the operand, because the ranges are; `start + run
             // <= len`, so the rows stay inside the panel.
             unsafe {
-                if even && stride == 1 {
-                    (kernel.copy)(source.offset(offsets[0]), step, count, run, panel, row);
-                } else if even && step == 1 {
-                    (kernel.transpose)(source.offset(offsets[0]), stride, count, run, panel, row);
-                } else {
-                    for (i, &along) in offsets.iter().enumerate() {
-                        let source = source.offset(along);
+                match even {
+                    Some((along, 1)) => (kernel.copy)(source.offset(along), step, count, run, panel, row),
+                    Some((along, stride)) if step == 1 => {
+                        (kernel.transpose)(source.offset(along), stride, count, run, panel, row);
+                    }
+                    Some((along, stride)) => {
                         for k in 0..run {
-                            *panel.add(k * row + i) = *source.offset(k as isize * step);
+                            let source = source.offset(along + k as isize * step);
+                            for i in 0..count {
+                                *panel.add(k * row + i) = *source.offset(i as isize * stride);
+                            }
+                        }
+                    }
+                    None => {
+                        for (i, &along) in offsets.iter().enumerate() {
+                            let source = source.offset(along);
+                            for k in 0..run {
+                                *panel.add(k * row + i) = *source.offset(k as isize * step);
+                            }
                         }
                     }
                 }
@@ -152,17 +166,17 @@ pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
     panel: *mut T,
     row: usize,
 ) {
-    let (wide, long) = (width - width % S::LANES, len - len % S::LANES);
+    let (wide, long) = (width - width % S::LANES, len - len % S::COLUMNS);
     let one = |j: usize, k: usize| {
         // SAFETY: element (j, k), which the caller vouches for.
         unsafe { *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k) };
     };
     for j in (0..wide).step_by(S::LANES) {
-        for k in (0..long).step_by(S::LANES) {
-            // SAFETY: a square inside the source, and its place in the panel.
+        for k in (0..long).step_by(S::COLUMNS) {
+            // SAFETY: a part of the source, and its place in the panel.
             unsafe {
-                let square = s.load_transposed(source.offset(j as isize * stride).add(k), stride);
-                for (i, &v) in square.as_ref().iter().enumerate() {
+                let columns = s.load_columns(source.offset(j as isize * stride).add(k), stride);
+                for (i, &v) in columns.as_ref().iter().enumerate() {
                     s.store(panel.add((k + i) * row + j), v);
                 }
             }

@@ -48,9 +48,8 @@ pub(crate) struct Task {
     pub(crate) element: usize,
     /// Whether A can be read in place.
     pub(crate) a_in_place: bool,
-    /// From a row of A to the next, and from a column to the next, if so.
+    /// From a row of A to the next, if so.
     pub(crate) a_row: isize,
-    pub(crate) a_depth: isize,
     /// Whether B can be read in place.
     pub(crate) b_in_place: bool,
     /// Whether B's columns can be read in place and are contiguous.
@@ -88,7 +87,7 @@ impl Plan {
         let deepest = match blocks {
             Some(blocks) => blocks.kc,
             // Rows of B are streamed, a few at a time.
-            None if few_rows && k * n * element > caches.l2 / 2 => 32,
+            None if few_rows && k * n * element > caches.l2 / 2 => 8,
             // A few strips of B stay in the second level however deep they are, so C need not be visited again.
             None if few_strips => (caches.l2 / 2 / (n * element)).max(most.kc),
             None => most.kc,
@@ -112,7 +111,7 @@ impl Plan {
             Reading::Columns
         } else if few_rows || k * n * element <= caches.l1 / 2 {
             Reading::InPlace
-        } else if order == Order::RowsInside {
+        } else if order == Order::RowsInside && k * n * element <= caches.l2 {
             Reading::InPassing
         } else {
             Reading::Packed

@@ -146,7 +146,6 @@ impl<T: Real> Product<T> {
             element: size_of::<T>(),
             a_in_place: in_place(&self.a) && self.a.along.is_plain(),
             a_row: self.a.along.inner_stride(),
-            a_depth: self.a.depth.inner_stride(),
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
@@ -211,7 +210,11 @@ impl<T: Real> Product<T> {
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless `first`.
     unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        let pack = first && block.plan.b != Reading::InPlace;
+        let pack = first && block.plan.b == Reading::InPassing;
+        if first && block.plan.b == Reading::Packed {
+            // SAFETY: passed on from the caller.
+            unsafe { self.pack_block(block) };
+        }
         let mut packed = false;
         let mut cuts = block.cuts().peekable();
         while let Some((j, cut)) = cuts.next() {
@@ -258,10 +261,8 @@ impl<T: Real> Product<T> {
     /// As [`Product::strip_by_strip`].
     unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
         if first && block.plan.b != Reading::InPlace {
-            for (j, cut) in block.cuts() {
-                // SAFETY: passed on from the caller.
-                unsafe { self.pack_strip(block, (j, &cut), 0) };
-            }
+            // SAFETY: passed on from the caller.
+            unsafe { self.pack_block(block) };
         }
         for part in a.parts() {
             let mut part = part;
@@ -331,6 +332,20 @@ impl<T: Real> Product<T> {
         self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
     }
 
+    /// Packs all strips of the block: a few rows at a time, so that each row is read as one stream.
+    ///
+    /// # Safety
+    /// As [`Product::five_loops`]; `block.room` must have place for the strips.
+    unsafe fn pack_block(&self, block: &Block<T>) {
+        for (row, rows) in steps(0..block.len, if self.b.along.is_contiguous() { STREAMS } else { block.len }) {
+            for (j, cut) in block.cuts() {
+                let panel = (block.panel(j).wrapping_add(row * cut.span()), cut.span());
+                // SAFETY: rows of a strip of B; the caller vouches for the room.
+                unsafe { self.b.pack_panel(cut.kernel, (block.col + j, cut.width), (block.k + row, rows), panel) };
+            }
+        }
+    }
+
     /// Packs the strip at column `j` of the block, but for the first `done` rows.
     ///
     /// # Safety
@@ -378,6 +393,10 @@ impl<T: Real> Product<T> {
         Rows { row: (len + PAD) as isize, ..rows }
     }
 }
+
+/// Rows of B that are packed at once: as many streams as the hardware follows, and no more lines than a set of the
+/// first-level cache has ways where rows lie a power of two apart.
+const STREAMS: usize = 8;
 
 /// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
 const PAD: usize = 16;

@@ -24,8 +24,12 @@ pub(crate) struct Columns<T> {
     pub(crate) c: *mut T,
 }
 
-/// Vectors of columns that are summed at once: their chains hide one another's latency.
-const GROUPS: usize = 4;
+/// Groups of columns that are summed side by side: their chains hide one another's latency.
+const GROUPS: usize = 2;
+
+/// Bytes of a column that are read at one visit: a cache line, which would be gone before a second visit where columns lie
+/// a power of two apart.
+const VISIT: usize = 64;
 
 /// Computes all columns.
 ///
@@ -36,45 +40,49 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     let mut first = 0;
     // SAFETY: each call stays within the columns of B, which the caller vouches for.
     unsafe {
-        while job.n - first >= GROUPS * S::LANES {
-            vectors::<T, S, GROUPS>(s, job, first);
-            first += GROUPS * S::LANES;
-        }
         while job.n - first >= S::LANES {
-            vectors::<T, S, 1>(s, job, first);
-            first += S::LANES;
+            let groups = ((job.n - first) / S::LANES).min(GROUPS);
+            vectors::<T, S>(s, job, first, groups);
+            first += groups * S::LANES;
         }
-        while first < job.n {
-            scalars::<T, 4>(job, first, (job.n - first).min(4));
-            first += 4;
+        if first < job.n {
+            scalars::<T, 8>(job, first, job.n - first);
         }
     }
 }
 
-/// Columns `first..first + G * LANES`.
+/// Columns `first..first + groups * LANES`, at most `GROUPS` groups.
 ///
 /// # Safety
 /// As [`columns`]; the columns must be there.
 #[inline(always)]
-unsafe fn vectors<T: Real, S: Transpose<T>, const G: usize>(s: S, job: &Columns<T>, first: usize) {
+unsafe fn vectors<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>, first: usize, groups: usize) {
     let &Columns { n: _, k, a, a_depth, b, b_column, beta, c } = job;
+    let mut acc = [s.splat(T::ZERO); GROUPS];
+    let acc = &mut acc[..groups];
+    let group = S::LANES as isize * b_column;
     // SAFETY: every offset is that of an element of a, B or c.
     unsafe {
         let c = c.add(first);
         let b = b.offset(first as isize * b_column);
-        let mut acc = [s.splat(T::ZERO); G];
         if beta != T::ZERO {
             for (g, v) in acc.iter_mut().enumerate() {
                 *v = s.mul(s.splat(beta), s.load(c.add(g * S::LANES)));
             }
         }
-        let whole = k - k % S::LANES;
-        for p in (0..whole).step_by(S::LANES) {
-            for (g, v) in acc.iter_mut().enumerate() {
-                let square = s.load_transposed(b.offset((g * S::LANES) as isize * b_column).add(p), b_column);
-                for (i, &row) in square.as_ref().iter().enumerate() {
-                    *v = s.mul_add(s.splat(*a.offset((p + i) as isize * a_depth)), row, *v);
+        let whole = k - k % S::COLUMNS;
+        let visit = VISIT / size_of::<T>();
+        for start in (0..whole).step_by(visit) {
+            for (g, acc) in acc.iter_mut().enumerate() {
+                let b = b.offset(g as isize * group);
+                let mut v = *acc;
+                for p in (start..(start + visit).min(whole)).step_by(S::COLUMNS) {
+                    let columns = s.load_columns(b.add(p), b_column);
+                    for (i, &column) in columns.as_ref().iter().enumerate() {
+                        v = s.mul_add(s.splat(*a.offset((p + i) as isize * a_depth)), column, v);
+                    }
                 }
+                *acc = v;
             }
         }
         let mut row = [T::ZERO; 16];
@@ -82,7 +90,7 @@ unsafe fn vectors<T: Real, S: Transpose<T>, const G: usize>(s: S, job: &Columns<
             let a = s.splat(*a.offset(p as isize * a_depth));
             for (g, v) in acc.iter_mut().enumerate() {
                 for (i, x) in row[..S::LANES].iter_mut().enumerate() {
-                    *x = *b.offset((g * S::LANES + i) as isize * b_column).add(p);
+                    *x = *b.offset(g as isize * group + i as isize * b_column).add(p);
                 }
                 *v = s.mul_add(a, s.load(row.as_ptr()), *v);
             }

@@ -1,11 +1,14 @@
 //! The command line: what can be asked, and what each answer exits with.
 
+mod bench;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
+pub use self::bench::{Bench, BenchArgs, BenchGemmArgs};
 use crate::study::Criterion;
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
@@ -36,6 +39,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Redraw the report from rows that were measured before.
     Report(ReportArgs),
+    /// Time the kernels beside other libraries.
+    Bench(BenchArgs),
     /// Describe this program and machine, as results record them.
     Info(InfoArgs),
 }

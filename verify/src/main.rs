@@ -6,6 +6,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
+mod bench;
 mod check;
 mod cli;
 mod command;
@@ -67,6 +68,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Width(args) => command::width::run(args),
         Command::Reproduce(args) => command::reproduce::run(args),
         Command::Report(args) => command::report::run(args),
+        Command::Bench(args) => command::bench::run(args),
         Command::Info(args) => command::info::run(args),
     }
 }

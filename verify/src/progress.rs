@@ -42,6 +42,11 @@ impl Progress {
         }
     }
 
+    /// Prints something else, such as a table on the same terminal, without the bar in its way.
+    pub fn aside<R>(&self, print: impl FnOnce() -> R) -> R {
+        self.bar.suspend(print)
+    }
+
     /// Clears the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

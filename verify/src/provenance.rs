@@ -42,6 +42,12 @@ impl Provenance {
     }
 }
 
+/// The version of a crate that is compiled in beside this one, as its lock file has it.
+pub fn version(name: &str) -> &'static str {
+    let mut versions = env!("FATHOM_PEERS").split(';').filter_map(|entry| entry.split_once(' '));
+    versions.find(|(known, _)| *known == name).map_or("unknown", |(_, version)| version)
+}
+
 fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

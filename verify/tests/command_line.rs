@@ -111,6 +111,13 @@ fn unusable_input_is_one_clear_line_and_exit_code_2() {
         (vec!["check", "--isa", "sse9"], "unknown instruction set"),
         (vec!["check", "--case", "nonsense"], "there is no case \"nonsense\""),
         (vec!["report", "/nowhere.jsonl"], "cannot read /nowhere.jsonl"),
+        (vec!["bench", "gemm", "--shapes", "4x"], "\"4x\" is no shape"),
+        (vec!["bench", "gemm", "--shapes", "16777216"], "too large"),
+        (vec!["bench", "gemm", "--types", "f16"], "[possible values: f32, f64]"),
+        (vec!["bench", "gemm", "--peers", "nobody"], "there is no peer \"nobody\""),
+        (vec!["bench", "gemm", "--cores", "0"], "\"0\" is not a number of cores"),
+        (vec!["bench", "gemm", "--blas", "/nowhere.so"], "cannot open the BLAS /nowhere.so"),
+        (vec!["bench", "gemm", "--blas", "/nowhere.so", "--cores", "2"], "cannot open the BLAS /nowhere.so"),
     ] {
         let (code, stderr) = fails(&args);
         assert!(stderr.contains(message), "{args:?}: {stderr}");
@@ -275,4 +282,45 @@ fn info_names_the_machine() {
     let json: Value = serde_json::from_str(&ok(&["info", "--json"])).unwrap();
     assert_eq!(json["schema"], "fathom.info/1");
     assert!(json["oracles"].as_array().unwrap().iter().any(|oracle| oracle.as_str().unwrap().starts_with("faer 0.24")));
+}
+
+/// The rows of `bench gemm --json`, whose times may be anything above zero.
+fn benched(args: &[&str]) -> Vec<Value> {
+    let text = ok(&[&["bench", "gemm", "--rounds", "3", "--json"], args].concat());
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for row in &rows {
+        assert_eq!(row["schema"], "fathom.bench.gemm/1");
+        assert_eq!(row["rounds"], 3);
+        let [first, third] = [0, 1].map(|i| row["quartile_seconds"][i].as_f64().unwrap());
+        let [fastest, median] = ["fastest_seconds", "median_seconds"].map(|key| row[key].as_f64().unwrap());
+        assert!(0.0 < fastest && fastest <= first && first <= median && median <= third, "{row}");
+        assert!(row["gflops"].as_f64() > Some(0.0) && row["percent_of_peak"].as_f64() > Some(0.0), "{row}");
+        assert!(row["ratio"].as_f64() > Some(0.0) && row["provenance"].is_object(), "{row}");
+    }
+    rows
+}
+
+#[test]
+fn bench_times_products_beside_peers_on_one_core() {
+    let rows = benched(&["--shapes", "7x5x3", "--peers", "matrixmultiply"]);
+    let found: Vec<_> = rows.iter().map(|row| (row["type"].as_str(), row["library"].as_str())).collect();
+    let each = |of| [(Some(of), Some("fathom")), (Some(of), Some("matrixmultiply"))];
+    assert_eq!(found, [each("f32"), each("f64")].concat());
+    assert!(rows.iter().all(|row| row["shape"] == "7x5x3" && row["form"] == "nn" && row["cores"] == 1));
+    assert!(rows.iter().all(|row| row["best_peer"] == "matrixmultiply" && row["speedup"].is_null()));
+
+    let text = ok(&["bench", "gemm", "--shapes", "8,8:tn,6:spaced", "--rounds", "3", "--types", "f64"]);
+    for part in ["faer 0.24", "gemm 0.19", "f64 8x8x8:tn", "f64 6x6x6:spaced", "3 cases: geometric mean"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn bench_gives_each_library_a_process_on_several_cores() {
+    let rows = benched(&["--shapes", "7x5x3", "--types", "f32", "--peers", "faer,matrixmultiply", "--cores", "2"]);
+    let found: Vec<_> = rows.iter().map(|row| (row["library"].as_str().unwrap(), row["cores"].as_u64())).collect();
+    let expected = [("fathom", Some(2)), ("serial", Some(1)), ("faer", Some(2)), ("matrixmultiply", Some(2))];
+    assert_eq!(found, expected);
+    assert!(rows[0]["speedup"].as_f64() > Some(0.0), "{}", rows[0]);
+    assert_eq!(rows[0]["provenance"]["threads"], 2);
 }

@@ -78,15 +78,38 @@ impl Simd<f32> for Avx2 {
     }
 }
 
+// No closures here: they would be compiled without the instructions.
 impl Transpose<f32> for Avx2 {
-    type Square = [__m256; 8];
+    type Columns = [__m256; 4];
+    const COLUMNS: usize = 4;
 
     #[inline(always)]
-    unsafe fn load_transposed(self, p: *const f32, stride: isize) -> [__m256; 8] {
+    unsafe fn load_columns(self, p: *const f32, stride: isize) -> [__m256; 4] {
+        // Rows 0 to 3 in the low half of each vector, rows 4 to 7 in the high half.
         // SAFETY: `self` proves the instructions; the caller vouches for the elements.
         unsafe {
-            let ([c0, c1, c2, c3], [c4, c5, c6, c7]) = (quarter_f32(self, p, stride), quarter_f32(self, p.add(4), stride));
-            [c0, c1, c2, c3, c4, c5, c6, c7]
+            let q = p.offset(4 * stride);
+            let r0 = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q));
+            let r1 = _mm256_insertf128_ps::<1>(
+                _mm256_castps128_ps256(_mm_loadu_ps(p.offset(stride))),
+                _mm_loadu_ps(q.offset(stride)),
+            );
+            let r2 = _mm256_insertf128_ps::<1>(
+                _mm256_castps128_ps256(_mm_loadu_ps(p.offset(2 * stride))),
+                _mm_loadu_ps(q.offset(2 * stride)),
+            );
+            let r3 = _mm256_insertf128_ps::<1>(
+                _mm256_castps128_ps256(_mm_loadu_ps(p.offset(3 * stride))),
+                _mm_loadu_ps(q.offset(3 * stride)),
+            );
+            let (low01, high01) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
+            let (low23, high23) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
+            [
+                _mm256_shuffle_ps::<0x44>(low01, low23),
+                _mm256_shuffle_ps::<0xee>(low01, low23),
+                _mm256_shuffle_ps::<0x44>(high01, high23),
+                _mm256_shuffle_ps::<0xee>(high01, high23),
+            ]
         }
     }
 }
@@ -126,67 +149,20 @@ impl Simd<f64> for Avx2 {
 }
 
 impl Transpose<f64> for Avx2 {
-    type Square = [__m256d; 4];
+    type Columns = [__m256d; 2];
+    const COLUMNS: usize = 2;
 
     #[inline(always)]
-    unsafe fn load_transposed(self, p: *const f64, stride: isize) -> [__m256d; 4] {
+    unsafe fn load_columns(self, p: *const f64, stride: isize) -> [__m256d; 2] {
         // SAFETY: `self` proves the instructions; the caller vouches for the elements.
         unsafe {
-            let ([c0, c1], [c2, c3]) = (half_f64(self, p, stride), half_f64(self, p.add(2), stride));
-            [c0, c1, c2, c3]
+            let q = p.offset(2 * stride);
+            let r0 = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q));
+            let r1 = _mm256_insertf128_pd::<1>(
+                _mm256_castpd128_pd256(_mm_loadu_pd(p.offset(stride))),
+                _mm_loadu_pd(q.offset(stride)),
+            );
+            [_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1)]
         }
-    }
-}
-
-// No closures in the functions below: they would be compiled without the instructions.
-
-/// Four columns of eight rows: rows 0 to 3 in the low half of each vector, rows 4 to 7 in the high half.
-///
-/// # Safety
-/// The elements must be readable.
-#[inline(always)]
-unsafe fn quarter_f32(_: Avx2, p: *const f32, stride: isize) -> [__m256; 4] {
-    // SAFETY: the token proves the instructions; the caller vouches for the elements.
-    unsafe {
-        let q = p.offset(4 * stride);
-        let r0 = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(q));
-        let r1 = _mm256_insertf128_ps::<1>(
-            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(stride))),
-            _mm_loadu_ps(q.offset(stride)),
-        );
-        let r2 = _mm256_insertf128_ps::<1>(
-            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(2 * stride))),
-            _mm_loadu_ps(q.offset(2 * stride)),
-        );
-        let r3 = _mm256_insertf128_ps::<1>(
-            _mm256_castps128_ps256(_mm_loadu_ps(p.offset(3 * stride))),
-            _mm_loadu_ps(q.offset(3 * stride)),
-        );
-        let (low01, high01) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
-        let (low23, high23) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
-        [
-            _mm256_shuffle_ps::<0x44>(low01, low23),
-            _mm256_shuffle_ps::<0xee>(low01, low23),
-            _mm256_shuffle_ps::<0x44>(high01, high23),
-            _mm256_shuffle_ps::<0xee>(high01, high23),
-        ]
-    }
-}
-
-/// Two columns of four rows.
-///
-/// # Safety
-/// The elements must be readable.
-#[inline(always)]
-unsafe fn half_f64(_: Avx2, p: *const f64, stride: isize) -> [__m256d; 2] {
-    // SAFETY: the token proves the instructions; the caller vouches for the elements.
-    unsafe {
-        let q = p.offset(2 * stride);
-        let r0 = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(_mm_loadu_pd(p)), _mm_loadu_pd(q));
-        let r1 = _mm256_insertf128_pd::<1>(
-            _mm256_castpd128_pd256(_mm_loadu_pd(p.offset(stride))),
-            _mm_loadu_pd(q.offset(stride)),
-        );
-        [_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1)]
     }
 }

@@ -64,16 +64,18 @@ pub(crate) trait Simd<T: Real>: Copy {
     unsafe fn store_first(self, p: *mut T, mask: Self::Mask, v: Self::Vector);
 }
 
-/// Vectors short enough to transpose a square of them fast: those of AVX-512 are left to AVX2.
+/// Vectors short enough to transpose fast: those of AVX-512 are left to AVX2.
 pub(crate) trait Transpose<T: Real>: Simd<T> {
-    /// `LANES` vectors.
-    type Square: AsRef<[Self::Vector]>;
+    /// A few vectors.
+    type Columns: AsRef<[Self::Vector]>;
+    /// How many.
+    const COLUMNS: usize;
 
-    /// Reads `LANES` rows of `LANES` neighbouring elements, `stride` elements apart, and returns their columns.
+    /// Reads `LANES` rows of `COLUMNS` neighbouring elements, `stride` elements apart, and returns their columns.
     ///
     /// # Safety
     /// The elements must be readable.
-    unsafe fn load_transposed(self, p: *const T, stride: isize) -> Self::Square;
+    unsafe fn load_columns(self, p: *const T, stride: isize) -> Self::Columns;
 }
 
 /// Scalar code that is compiled once for each instruction set and left to the compiler to vectorise. Its `run`, and

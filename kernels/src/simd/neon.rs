@@ -133,10 +133,11 @@ impl Simd<f64> for Neon {
 // them.
 
 impl Transpose<f32> for Neon {
-    type Square = [float32x4_t; 4];
+    type Columns = [float32x4_t; 4];
+    const COLUMNS: usize = 4;
 
     #[inline(always)]
-    unsafe fn load_transposed(self, p: *const f32, stride: isize) -> [float32x4_t; 4] {
+    unsafe fn load_columns(self, p: *const f32, stride: isize) -> [float32x4_t; 4] {
         // SAFETY: `self` proves the instructions; the caller vouches for the elements.
         unsafe {
             let (r0, r1) = (vld1q_f32(p), vld1q_f32(p.offset(stride)));
@@ -157,10 +158,11 @@ impl Transpose<f32> for Neon {
 }
 
 impl Transpose<f64> for Neon {
-    type Square = [float64x2_t; 2];
+    type Columns = [float64x2_t; 2];
+    const COLUMNS: usize = 2;
 
     #[inline(always)]
-    unsafe fn load_transposed(self, p: *const f64, stride: isize) -> [float64x2_t; 2] {
+    unsafe fn load_columns(self, p: *const f64, stride: isize) -> [float64x2_t; 2] {
         // SAFETY: `self` proves the instructions; the caller vouches for the elements.
         unsafe {
             let (r0, r1) = (vld1q_f64(p), vld1q_f64(p.offset(stride)));

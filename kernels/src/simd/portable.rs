@@ -58,10 +58,11 @@ impl<T: Real> Simd<T> for Portable {
 }
 
 impl<T: Real> Transpose<T> for Portable {
-    type Square = [[T; LANES]; LANES];
+    type Columns = [[T; LANES]; LANES];
+    const COLUMNS: usize = LANES;
 
     #[inline(always)]
-    unsafe fn load_transposed(self, p: *const T, stride: isize) -> [[T; LANES]; LANES] {
+    unsafe fn load_columns(self, p: *const T, stride: isize) -> [[T; LANES]; LANES] {
         // SAFETY: the caller vouches for the elements.
         array::from_fn(|j| array::from_fn(|i| unsafe { *p.offset(i as isize * stride).add(j) }))
     }

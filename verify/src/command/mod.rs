@@ -1,5 +1,6 @@
 //! The commands, one to a file: each takes its arguments and returns its exit code.
 
+pub mod bench;
 pub mod check;
 pub mod gram;
 pub mod info;

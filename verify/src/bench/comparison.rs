@@ -1,0 +1,130 @@
+//! What the rounds of one case say.
+
+use super::shape::{Shape, Type};
+use super::statistics::Times;
+use super::team::Member;
+
+/// A library's times in one case.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The library.
+    pub member: Member,
+    /// None where the library cannot say the form.
+    pub times: Option<Times>,
+}
+
+/// One case, timed.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Element type.
+    pub of: Type,
+    /// What was multiplied.
+    pub shape: Shape,
+    /// What multiply-adds in registers would have taken.
+    pub peak: Times,
+    /// This project.
+    pub fathom: Entry,
+    /// This project on one thread, where it had several.
+    pub serial: Option<Entry>,
+    /// Everyone else.
+    pub peers: Vec<Entry>,
+}
+
+impl Comparison {
+    /// Our times.
+    pub fn ours(&self) -> &Times {
+        self.fathom.times.as_ref().expect("we multiply every form")
+    }
+
+    /// The fastest peer by its median.
+    pub fn best(&self) -> Option<(&Member, &Times)> {
+        let timed = self.peers.iter().filter_map(|entry| Some((&entry.member, entry.times.as_ref()?)));
+        timed.min_by(|(_, x), (_, y)| x.median().total_cmp(&y.median()))
+    }
+
+    /// How many times as fast as the best peer `times` are, in the median round.
+    pub fn ratio(&self, times: &Times) -> Option<f64> {
+        self.ratio_quartiles(times).map(|[_, ratio, _]| ratio)
+    }
+
+    /// The ratio, between its quartiles over the rounds.
+    pub fn ratio_quartiles(&self, times: &Times) -> Option<[f64; 3]> {
+        self.best().map(|(_, best)| times.quotients(best))
+    }
+
+    /// The quotient of the medians.
+    pub fn ratio_of_medians(&self, times: &Times) -> Option<f64> {
+        self.best().map(|(_, best)| best.median() / times.median())
+    }
+
+    /// The quotient of the fastest rounds, which other work on the machine touches least. The peer is the one that
+    /// was fastest in any round.
+    pub fn ratio_of_fastest(&self, times: &Times) -> Option<f64> {
+        let fastest = self.peers.iter().filter_map(|entry| Some(entry.times.as_ref()?.fastest));
+        fastest.min_by(f64::total_cmp).map(|best| best / times.fastest)
+    }
+
+    /// The share of the multiply-add peak, in the median round.
+    pub fn share_of_peak(&self, times: &Times) -> f64 {
+        times.times_as_fast_as(&self.peak)
+    }
+
+    /// How many times as fast as on one thread we are.
+    pub fn speedup(&self) -> Option<f64> {
+        self.serial.as_ref()?.times.as_ref().map(|serial| self.ours().times_as_fast_as(serial))
+    }
+
+    /// Whether anyone had fewer cores than threads.
+    pub fn confined(&self) -> bool {
+        let everyone = std::iter::once(&self.fathom).chain(&self.peers);
+        everyone.filter_map(|entry| entry.times.as_ref()).any(|times| times.confined)
+    }
+
+    /// The share of all batches in which other programs took a core.
+    pub fn interrupted(&self) -> f64 {
+        let everyone = std::iter::once(&self.fathom).chain(&self.serial).chain(&self.peers);
+        let shares: Vec<f64> = everyone.filter_map(|entry| Some(entry.times.as_ref()?.interrupted)).collect();
+        shares.iter().sum::<f64>() / shares.len() as f64
+    }
+
+    /// GFLOP/s at `seconds` a call.
+    pub fn rate(&self, seconds: f64) -> f64 {
+        self.shape.operations() / seconds / 1e9
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::super::statistics::tests::times;
+    use super::*;
+
+    /// Two rounds at these seconds, and twice as slow.
+    fn entry(name: &str, seconds: Option<f64>) -> Entry {
+        let member = Member { name: name.to_owned(), version: "1".to_owned() };
+        Entry { member, times: seconds.map(|seconds| times(&[seconds, 2.0 * seconds])) }
+    }
+
+    /// A case in which we take 4, the best peer 3, and multiply-adds alone 2.
+    pub fn example(shape: &str) -> Comparison {
+        Comparison {
+            of: Type::F32,
+            shape: shape.parse().unwrap(),
+            peak: entry("peak", Some(2.0)).times.unwrap(),
+            fathom: entry("fathom", Some(4.0)),
+            serial: Some(entry("serial", Some(6.0))),
+            peers: vec![entry("slow", Some(5.0)), entry("best", Some(3.0)), entry("mute", None)],
+        }
+    }
+
+    #[test]
+    fn ratios_are_to_the_best_peer_that_can() {
+        let found = example("10");
+        let ours = found.ours();
+        assert_eq!(found.best().unwrap().0.name, "best");
+        assert_eq!(found.ratio(ours), Some(0.75));
+        assert_eq!((found.ratio_of_medians(ours), found.ratio_of_fastest(ours)), (Some(0.75), Some(0.75)));
+        assert_eq!((found.share_of_peak(ours), found.speedup()), (0.5, Some(1.5)));
+        let alone = Comparison { peers: vec![entry("mute", None)], serial: None, ..found.clone() };
+        assert_eq!((alone.ratio(ours), alone.speedup()), (None, None));
+    }
+}

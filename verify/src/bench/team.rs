@@ -1,0 +1,196 @@
+//! Who is timed, wherever they run; and the team that runs in this process.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use fathom_kernels::{Isa, peak};
+use serde::{Deserialize, Serialize};
+
+use super::peer::{Element, Entrant, Peer};
+use super::shape::{Shape, Type};
+use super::stage::{Floor, Stage};
+use super::threads;
+use crate::Usage;
+
+/// A member of a team, for the eye.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Name of the library.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One thing to time.
+pub type Case = (Type, Shape);
+
+/// A timed batch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Of one call.
+    pub seconds: f64,
+    /// Whether the system took a core away meanwhile: other programs are running.
+    pub interrupted: bool,
+    /// Whether an affinity mask or a quota allows this process fewer cores than it has threads.
+    pub confined: bool,
+}
+
+/// Several entrants, of which one at a time computes.
+pub trait Team {
+    /// Everyone, in the order of the entrants.
+    fn members(&self) -> &[Member];
+    /// Readies a member for a case: checks its result and finds how many calls make a batch. False when the library
+    /// cannot say the form.
+    ///
+    /// # Errors
+    /// When its result is wrong.
+    fn prepare(&mut self, who: usize, case: Case) -> Result<bool>;
+    /// Runs a batch of the case that the member is ready for.
+    ///
+    /// # Errors
+    /// When the member is lost.
+    fn batch(&mut self, who: usize) -> Result<Batch>;
+}
+
+/// All in this process, on the same operands and the same C.
+pub struct Local {
+    members: Vec<Member>,
+    peers: Vec<Option<Box<dyn Peer>>>,
+    /// Calls in a batch (for the peak: rounds of multiply-adds), for each member.
+    calls: Vec<usize>,
+    cores: usize,
+    stage: Option<(Case, Box<dyn Stage>)>,
+}
+
+impl Local {
+    /// Loads all.
+    ///
+    /// # Errors
+    /// When one cannot be loaded.
+    pub fn load(entrants: &[Entrant], cores: usize) -> Result<Self, Usage> {
+        let (mut members, mut peers) = (Vec::new(), Vec::new());
+        for entrant in entrants {
+            let peer = entrant.load(cores)?;
+            let (name, version) = match &peer {
+                Some(peer) => (peer.name().unwrap_or_else(|| entrant.to_string()), peer.version()),
+                None => (entrant.to_string(), widest().to_string()),
+            };
+            members.push(Member { name, version });
+            peers.push(peer);
+        }
+        Ok(Self { calls: vec![1; members.len()], members, peers, cores, stage: None })
+    }
+
+    /// How long a batch should last: long beside the clock's resolution, and beside the waking of threads where there
+    /// are several.
+    fn batch_seconds(&self) -> f64 {
+        if self.cores == 1 { 200e-6 } else { 1e-3 }
+    }
+
+    /// Seconds of `calls` calls of a member.
+    fn time(&mut self, who: usize, calls: usize) -> f64 {
+        let (case, stage) = self.stage.as_mut().expect("prepared");
+        match &self.peers[who] {
+            Some(peer) => stage.run(&**peer, calls),
+            None => match case.0 {
+                Type::F32 => chains::<f32>(self.cores, calls),
+                Type::F64 => chains::<f64>(self.cores, calls),
+            },
+        }
+    }
+}
+
+impl Team for Local {
+    fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    fn prepare(&mut self, who: usize, case: Case) -> Result<bool> {
+        if self.stage.as_ref().is_none_or(|(staged, _)| *staged != case) {
+            // The operands of the last case go first.
+            self.stage = None;
+            self.stage = Some((
+                case,
+                match case.0 {
+                    Type::F32 => Box::new(Floor::<f32>::new(case.1)),
+                    Type::F64 => Box::new(Floor::<f64>::new(case.1)),
+                },
+            ));
+        }
+        let (_, stage) = self.stage.as_mut().expect("set above");
+        if let Some(peer) = &self.peers[who] {
+            if !stage.can(&**peer) {
+                return Ok(false);
+            }
+            stage.check(&self.members[who].name, &**peer)?;
+        }
+        let enough = self.batch_seconds();
+        let mut calls = 1;
+        loop {
+            let seconds = self.time(who, calls).min(self.time(who, calls));
+            if seconds >= enough / 2.0 {
+                self.calls[who] = ((calls as f64 * enough / seconds).round() as usize).max(1);
+                return Ok(true);
+            }
+            calls *= 2;
+        }
+    }
+
+    fn batch(&mut self, who: usize) -> Result<Batch> {
+        let calls = self.calls[who];
+        // The member before has taken the caches, and threads may be asleep: an untimed call first, where one is cheap.
+        if calls > 1 || self.cores > 1 {
+            self.time(who, 1);
+        }
+        let mut batch = Batch { seconds: f64::INFINITY, interrupted: true, confined: threads::confined(self.cores) };
+        for _ in 0..ATTEMPTS {
+            let before = threads::interruptions();
+            let seconds = self.time(who, calls);
+            batch.interrupted = threads::interruptions() != before;
+            batch.seconds = batch.seconds.min(seconds / calls as f64);
+            // A long batch would be interrupted again.
+            if !batch.interrupted || seconds > 10.0 * self.batch_seconds() {
+                break;
+            }
+        }
+        let (case, _) = self.stage.as_ref().expect("prepared");
+        if self.peers[who].is_none() {
+            // What the operations of the case take at the peak.
+            batch.seconds *= case.1.operations() / chain_operations(case.0, self.cores);
+        }
+        Ok(batch)
+    }
+}
+
+/// Attempts at a batch that other programs interrupt.
+const ATTEMPTS: usize = 3;
+
+/// The widest instruction set of this CPU, whichever the kernels use.
+fn widest() -> Isa {
+    Isa::available().last().copied().unwrap_or_else(Isa::active)
+}
+
+/// Rounds of multiply-adds in one call.
+const CHAIN: usize = 1000;
+
+/// Seconds of `calls` times [`CHAIN`] rounds of multiply-adds on each core.
+fn chains<T: Element>(cores: usize, calls: usize) -> f64 {
+    let (isa, rounds) = (widest(), calls * CHAIN);
+    let started = Instant::now();
+    if cores == 1 {
+        peak::multiply_add::<T>(isa, rounds);
+    } else {
+        rayon::broadcast(|_| peak::multiply_add::<T>(isa, rounds));
+    }
+    started.elapsed().as_secs_f64()
+}
+
+/// Floating-point operations in one call of [`chains`].
+fn chain_operations(of: Type, cores: usize) -> f64 {
+    let one = match of {
+        Type::F32 => peak::multiply_add::<f32>(widest(), 1),
+        Type::F64 => peak::multiply_add::<f64>(widest(), 1),
+    };
+    let threads = if cores == 1 { 1 } else { rayon::current_num_threads() };
+    (one * CHAIN * threads) as f64
+}
