@@ -81,14 +81,8 @@ pub(crate) struct Ahead<T> {
 
 impl<T> Ahead<T> {
     /// Nothing to pack.
-    pub(crate) const NONE: Self = Self {
-        from: std::ptr::null(),
-        from_row: 0,
-        to: std::ptr::null_mut(),
-        rows: 0,
-        in_tile: 0,
-        gap: 0,
-    };
+    pub(crate) const NONE: Self =
+        Self { from: std::ptr::null(), from_row: 0, to: std::ptr::null_mut(), rows: 0, in_tile: 0, gap: 0 };
 
     /// Takes the next `rows` for copied, as far as there are so many; each has `span` elements.
     pub(crate) fn skip(&mut self, rows: usize, span: usize) {
@@ -183,7 +177,14 @@ fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>> {
 /// # Safety
 /// As [`Multiply`].
 #[inline(always)]
-pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const PACK: bool>(
+pub(crate) unsafe fn tiles<
+    T: Real,
+    S: Simd<T>,
+    const MR: usize,
+    const NV: usize,
+    const EDGE: bool,
+    const PACK: bool,
+>(
     s: S,
     run: &Run<T>,
 ) {
@@ -219,7 +220,13 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         unsafe {
             if PACK {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
-                    steps::<T, S, MR, NV, EDGE>(s, ahead.gap, (&mut a, &rows, a_depth), (&mut b, b_depth, mask), &mut acc);
+                    steps::<T, S, MR, NV, EDGE>(
+                        s,
+                        ahead.gap,
+                        (&mut a, &rows, a_depth),
+                        (&mut b, b_depth, mask),
+                        &mut acc,
+                    );
                     prefetch(ahead.from.wrapping_offset(AHEAD * ahead.from_row), NV * S::LANES);
                     for j in 0..NV {
                         s.store(ahead.to.add(j * S::LANES), s.load(ahead.from.add(j * S::LANES)));

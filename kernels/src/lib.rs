@@ -35,6 +35,8 @@ mod real;
 pub mod reference;
 mod scratch;
 mod simd;
+mod small;
+mod team;
 mod tensor;
 mod thin;
 mod tile;

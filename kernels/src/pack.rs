@@ -24,6 +24,11 @@ pub(crate) struct Operand<T> {
 unsafe impl<T: Sync> Sync for Operand<T> {}
 
 impl<T: Real> Operand<T> {
+    /// Where element `(i, 0)` is.
+    pub(crate) fn at(&self, i: usize) -> *const T {
+        self.ptr.wrapping_offset(self.along.offset(i))
+    }
+
     /// Packs `count` elements from `first` on into a panel with rows of `row >= count` elements, for
     /// `depth..depth + len`. What the rows have beyond `count` is left alone.
     ///

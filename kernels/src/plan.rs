@@ -58,6 +58,13 @@ pub(crate) struct Task {
     pub(crate) c_direct: bool,
 }
 
+impl Task {
+    /// Whether kernels can read and write all three matrices where they are.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.a_in_place && self.b_in_place && self.c_direct
+    }
+}
+
 /// Vectors across a strip for products of `m` rows: enough accumulators to hide the latency of a multiply-add.
 #[inline]
 pub(crate) fn vectors(m: usize) -> usize {
@@ -87,7 +94,7 @@ impl Plan {
         let deepest = match blocks {
             Some(blocks) => blocks.kc,
             // Rows of B are streamed, a few at a time.
-            None if few_rows && k * n * element > caches.l2 / 2 => 8,
+            None if few_rows && task.b_in_place && k * n * element > caches.l2 / 2 => 8,
             // A few strips of B stay in the second level however deep they are, so C need not be visited again.
             None if few_strips => (caches.l2 / 2 / (n * element)).max(most.kc),
             None => most.kc,
@@ -118,7 +125,8 @@ impl Plan {
         };
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
 
-        let mc = if order == Order::RowsInside { even(m, most.mc, kernel.whole[0].len()) } else { m };
+        let whole = order == Order::StripsInside && a == Reading::InPlace;
+        let mc = if whole { m } else { even(m, most.mc, kernel.whole[0].len()) };
         let nc = even(n, most.nc, strip);
         Self { vectors, blocks: Blocks { mc, kc, nc }, a, b, order }
     }

@@ -4,15 +4,16 @@ use std::iter::repeat_n;
 use std::ops::Range;
 use std::ptr::null_mut;
 
+use crate::Real;
 use crate::block::Blocks;
 use crate::gemm::Tuning;
 use crate::kernel::{Ahead, Kernel, Multiply, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, Task};
 use crate::scratch::with_scratch;
+use crate::small::{is_small, small};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
-use crate::Real;
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
@@ -124,7 +125,17 @@ impl<T: Real> Product<T> {
             // SAFETY: passed on from the caller.
             return unsafe { self.c.scale(rows, cols, self.beta) };
         }
-        let plan = Plan::new(&self.task(rows.len(), cols.len()), kernel, tuning);
+        let task = self.task(rows.len(), cols.len());
+        let shape = [task.m, task.n, task.k];
+        if tuning.is_none() && task.is_direct() && self.c.rows.is_plain() && is_small(shape) {
+            let Self { a, b, beta, c } = self;
+            let a = (a.at(rows.start), a.along.inner_stride(), a.depth.inner_stride());
+            let b = (b.at(cols.start), b.depth.inner_stride());
+            let c_ptr = c.ptr.wrapping_offset(c.rows.offset(rows.start) + c.cols.offset(cols.start));
+            // SAFETY: passed on from the caller; all strides are even, and those along the columns of B and C are 1.
+            return unsafe { small(kernel, shape, a, b, *beta, (c_ptr, c.rows.inner_stride())) };
+        }
+        let plan = Plan::new(&task, kernel, tuning);
         // SAFETY: passed on from the caller.
         unsafe {
             if plan.b == Reading::Columns {
@@ -238,9 +249,16 @@ impl<T: Real> Product<T> {
             }
             for part in a.parts() {
                 let mut part = part;
-                for (height, tiles) in heights(part.count, cut.tiles().len()).into_iter().filter(|&(_, tiles)| tiles > 0) {
+                for (height, tiles) in
+                    heights(part.count, cut.tiles().len()).into_iter().filter(|&(_, tiles)| tiles > 0)
+                {
                     let kernels = if ahead.rows > 0 { cut.kernel.packing } else { cut.tiles() };
-                    let run = Run { tiles, ahead, a_tile: height as isize * part.row, ..self.run_of(block, (j, &cut), &part) };
+                    let run = Run {
+                        tiles,
+                        ahead,
+                        a_tile: height as isize * part.row,
+                        ..self.run_of(block, (j, &cut), &part)
+                    };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: the tiles lie inside C; their rows of A and the strip of B are in place or packed.
                     unsafe { self.c.multiply(kernels[height - 1], (part.first, height), place, Way::Down, run) };
