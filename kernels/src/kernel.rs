@@ -470,8 +470,8 @@ macro_rules! kernel_table {
             {
                 $crate::kernel::chains::<T, $token, { [$($one),+].len() }>(s, rounds)
             }
-            // SAFETY: as for `tiles`.
             #[allow(unused_unsafe)] // the portable set needs no proof
+            // SAFETY: as for `tiles`.
             unsafe {
                 chains($token(()), rounds)
             }

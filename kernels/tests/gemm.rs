@@ -250,29 +250,26 @@ fn a_row_does_not_depend_on_its_batch() {
     }
 }
 
-#[test]
-fn whole_numbers_are_exact() {
-    for isa in Isa::available() {
-        let (m, n, k) = (33, 47, 129);
-        let a: Vec<f32> = (0..m * k).map(|i| (i * 7 % 17) as f32 - 8.0).collect();
-        let b: Vec<f32> = (0..k * n).map(|i| (i * 5 % 13) as f32 - 6.0).collect();
-        let mut c = vec![f32::NAN; m * n];
-        gemm_tuned(
-            &Tuning::on(isa),
-            1.0,
-            MatRef::row_major(&a, m, k).unwrap(),
-            MatRef::row_major(&b, k, n).unwrap(),
-            0.0,
-            MatMut::row_major(&mut c, m, n).unwrap(),
-            Parallelism::Serial,
-        );
-        for i in 0..m {
-            for j in 0..n {
-                let exact: i64 = (0..k).map(|l| a[i * k + l] as i64 * b[l * n + j] as i64).sum();
-                assert_eq!(c[i * n + j], exact as f32);
-            }
+fn whole_numbers<T: Real>() {
+    let (m, n, k) = (33, 47, 129);
+    let a: Vec<T> = (0..m * k).map(|i| T::from_f64((i * 7 % 17) as f64 - 8.0)).collect();
+    let b: Vec<T> = (0..k * n).map(|i| T::from_f64((i * 5 % 13) as f64 - 6.0)).collect();
+    let (va, vb) = (MatRef::row_major(&a, m, k).unwrap(), MatRef::row_major(&b, k, n).unwrap());
+    for (isa, b) in Isa::available().into_iter().flat_map(|isa| B_READINGS.map(|b| (isa, b))) {
+        let mut c = vec![T::from_f64(f64::NAN); m * n];
+        let view = MatMut::row_major(&mut c, m, n).unwrap();
+        gemm_tuned(&Tuning { b, ..Tuning::on(isa) }, T::ONE, va, vb, T::ZERO, view, Parallelism::Serial);
+        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            let exact: i64 = (0..k).map(|l| va.get(i, l).to_f64() as i64 * vb.get(l, j).to_f64() as i64).sum();
+            assert_eq!(c[i * n + j].to_f64(), exact as f64, "{} {isa} {b:?} ({i}, {j})", T::NAME);
         }
     }
+}
+
+#[test]
+fn whole_numbers_are_exact() {
+    whole_numbers::<f32>();
+    whole_numbers::<f64>();
 }
 
 #[test]
