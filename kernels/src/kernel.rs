@@ -25,10 +25,10 @@ use crate::{Isa, Real};
 #[cfg(all(test, unix))]
 mod tests;
 
-#[cfg(target_arch = "aarch64")]
-use crate::simd::{Neon, Transpose};
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Transpose};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::{Neon, Transpose};
 
 /// Tiles of one shape, one below the other or side by side.
 #[derive(Clone, Copy)]
@@ -297,7 +297,9 @@ const MAX_GROUPS: usize = 4;
 pub(crate) fn opaque(mut x: isize) -> isize {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     // SAFETY: no instruction.
-    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
+    };
     x
 }
 
