@@ -61,7 +61,7 @@ mod tests {
                 for step in [1, 4, 6] {
                     let piece = even(len, most, step);
                     assert!(piece <= most && len.div_ceil(piece) <= len.div_ceil((most / step * step).max(1)) + 1);
-                    assert!(piece % step == 0 || piece == most || most < step);
+                    assert!(piece.is_multiple_of(step) || piece == most || most < step);
                 }
             }
         }

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use crate::simd::{Portable, Vectorized};
 
+#[cfg(target_arch = "aarch64")]
+use crate::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 
@@ -20,6 +22,9 @@ pub enum Isa {
     /// AVX-512F.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// NEON, which every AArch64 CPU that runs an operating system has.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 /// A request for an instruction set that cannot be met.
@@ -52,7 +57,10 @@ impl Isa {
     #[cfg(target_arch = "x86_64")]
     pub const COMPILED: &'static [Self] = &[Self::Portable, Self::Avx2, Self::Avx512];
     /// Every instruction set compiled into this build, best last.
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    pub const COMPILED: &'static [Self] = &[Self::Portable, Self::Neon];
+    /// Every instruction set compiled into this build, best last.
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     pub const COMPILED: &'static [Self] = &[Self::Portable];
 
     /// The name that `FATHOM_ISA` takes.
@@ -63,6 +71,8 @@ impl Isa {
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
         }
     }
 
@@ -74,6 +84,8 @@ impl Isa {
             Self::Avx2 => Avx2::detect().is_some(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::detect().is_some(),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::detect().is_some(),
         }
     }
 
@@ -133,6 +145,8 @@ pub(crate) fn vectorize<V: Vectorized>(isa: Isa, task: V) -> V::Output {
         Isa::Avx2 => Avx2::detect().unwrap_or_else(|| panic!("{}", IsaError::Missing(isa))).run(task),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => Avx512::detect().unwrap_or_else(|| panic!("{}", IsaError::Missing(isa))).run(task),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => Neon::detect().unwrap_or_else(|| panic!("{}", IsaError::Missing(isa))).run(task),
     }
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn kernel<T: Real>(isa: Isa) -> &'static Kernel<T> {
     T::kernel(isa).unwrap_or_else(|| panic!("{}", IsaError::Missing(isa)))
 }
 
-fn multiply<T: Real>(
+pub(crate) fn multiply<T: Real>(
     kernel: &'static Kernel<T>,
     tuning: Option<&Tuning>,
     (alpha, a): (T, MatRef<'_, T>),

@@ -18,12 +18,17 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
-use crate::simd::{Portable, Simd, Transpose};
+use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
 use crate::{Isa, Real};
 
+#[cfg(all(test, unix))]
+mod tests;
+
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512};
+use crate::simd::{Avx2, Avx512, Transpose};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::{Neon, Transpose};
 
 /// Tiles of one shape, one below the other or side by side.
 #[derive(Clone, Copy)]
@@ -153,6 +158,24 @@ where
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>>
+where
+    Neon: Transpose<T>,
+{
+    match isa {
+        Isa::Portable => Some(Portable::detect().kernel()),
+        Isa::Neon => Neon::detect().map(Neon::kernel),
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>> {
+    match isa {
+        Isa::Portable => Some(Portable::detect().kernel()),
+    }
+}
+
 /// The one micro-kernel: `C <- A B + beta C` on tiles of `MR` rows by `NV` vectors, each element one chain of fused
 /// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `LOOK` says what is
 /// done about B beyond the tile.
@@ -279,9 +302,13 @@ const MAX_GROUPS: usize = 4;
 /// a row, and the chain of additions takes longer than the multiply-adds; offsets that it cannot derive from one another
 /// it keeps in registers.
 #[inline(always)]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
 pub(crate) fn opaque(mut x: isize) -> isize {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     // SAFETY: no instruction.
-    unsafe { std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags)) };
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
+    };
     x
 }
 
@@ -307,7 +334,14 @@ pub(crate) fn prefetch<T>(p: *const T, len: usize) {
         // SAFETY: a prefetch reads nothing, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    for line in (0..len * size_of::<T>()).step_by(64) {
+        let line = p.cast::<u8>().wrapping_add(line);
+        // The standard library's intrinsic is not stable.
+        // SAFETY: a prefetch reads nothing, whatever the address.
+        unsafe { std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) line, options(nomem, nostack, preserves_flags)) };
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = (p, len);
 }
 
@@ -498,8 +532,8 @@ macro_rules! kernel_table {
             {
                 $crate::kernel::chains::<T, $token, { [$($one),+].len() }>(s, rounds)
             }
-            // SAFETY: as for `tiles`.
             #[allow(unused_unsafe)] // the portable set needs no proof
+            // SAFETY: as for `tiles`.
             unsafe {
                 chains($token(()), rounds)
             }

@@ -41,6 +41,13 @@ mod tensor;
 mod thin;
 mod tile;
 
+// What the tests of the whole crate share with those of its parts.
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
+#[cfg(test)]
+extern crate self as fathom_kernels;
+
 pub use activation::Activation;
 pub use block::Blocks;
 pub use cache::Caches;

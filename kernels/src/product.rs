@@ -15,6 +15,9 @@ use crate::small::{is_small, small};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
+#[cfg(all(test, unix))]
+mod tests;
+
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
     pub(crate) a: Operand<T>,

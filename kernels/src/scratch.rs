@@ -11,6 +11,10 @@ struct Line(#[allow(dead_code)] [u8; 64]);
 
 /// Lends `f` room for as many elements as `lens` says, each aligned to a cache line.
 pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
+    #[cfg(all(test, unix))]
+    if let Some(edge) = guarded::EDGE.get() {
+        return guarded::lend(lens, edge, f);
+    }
     thread_local! {
         static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
     }
@@ -24,4 +28,31 @@ pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T;
     let result = f([start.cast(), start.wrapping_add(first).cast()]);
     SCRATCH.set(scratch);
     result
+}
+
+/// Rooms between pages that cannot be touched, not an element longer than what was asked for.
+#[cfg(all(test, unix))]
+pub(crate) mod guarded {
+    use std::cell::Cell;
+
+    use crate::Real;
+    use crate::common::guard::{Edge, Guarded};
+
+    thread_local! {
+        /// Which end of this thread's rooms touches such a page; `None` lends the usual rooms.
+        pub(crate) static EDGE: Cell<Option<Edge>> = const { Cell::new(None) };
+        /// How often each of the two rooms was asked for, and not empty.
+        pub(crate) static LENT: Cell<[usize; 2]> = const { Cell::new([0; 2]) };
+    }
+
+    /// As [`with_scratch`](super::with_scratch); what is read before it is written is NaN.
+    pub(super) fn lend<T: Real, R>(lens: [usize; 2], edge: Edge, f: impl FnOnce([*mut T; 2]) -> R) -> R {
+        let [first, second] = LENT.get();
+        LENT.set([first + usize::from(lens[0] > 0), second + usize::from(lens[1] > 0)]);
+        let mut rooms = lens.map(Guarded::<T>::new);
+        let [a, b] = &mut rooms;
+        let [a, b] = [(a, lens[0]), (b, lens[1])]
+            .map(|(room, len)| room.place(&vec![T::from_f64(f64::NAN); len], edge).as_mut_ptr());
+        f([a, b])
+    }
 }

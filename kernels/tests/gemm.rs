@@ -2,97 +2,215 @@
 
 mod common;
 
+use common::matrix::{LAYOUTS, Matrix};
 use common::{Source, assert_same_bits};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
-use fathom_kernels::{Blocks, Isa, MatMut, MatRef, Parallelism, Real, gemm, reference};
+use fathom_kernels::{Blocks, Isa, MatMut, MatRef, Parallelism, Reading, Real, gemm, reference};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// A matrix in a buffer with gaps: which strides, and the data.
-struct Stored<T> {
-    data: Vec<T>,
-    rows: usize,
-    cols: usize,
-    strides: (usize, usize),
+/// Every wish for how A is read.
+const A_READINGS: [Option<Reading>; 3] = [None, Some(Reading::InPlace), Some(Reading::Packed)];
+/// Every wish for how B is read.
+const B_READINGS: [Option<Reading>; 5] =
+    [None, Some(Reading::InPlace), Some(Reading::InPassing), Some(Reading::Packed), Some(Reading::Columns)];
+
+/// A product, and what it must come to.
+struct Case<T> {
+    what: String,
+    scales: (T, T),
+    a: Matrix<T>,
+    b: Matrix<T>,
+    c: Matrix<T>,
+    expected: Matrix<T>,
 }
 
-impl<T: Real> Stored<T> {
-    fn random(source: &mut Source, rows: usize, cols: usize) -> Self {
-        let gap = source.choose(&[0, 0, 1, 5]);
-        let strides = match source.between(0, 3) {
-            0 => (cols.max(1) + gap, 1),
-            1 => (1, rows.max(1) + gap),
-            2 => ((cols.max(1) + gap) * 2, 2),
-            _ => (3, (rows.max(1) + gap) * 3),
-        };
-        let reach = if rows == 0 || cols == 0 { 0 } else { (rows - 1) * strides.0 + (cols - 1) * strides.1 + 1 };
-        Self { data: source.values(reach), rows, cols, strides }
+impl<T: Real> Case<T> {
+    /// With NaN in every gap, in C when it must not be read, and in A and B when they must not.
+    fn new(source: &mut Source, [m, n, k]: [usize; 3], layouts: [usize; 3]) -> Self {
+        let (alpha, beta) = (source.choose(&[1.0, 1.0, 1.0, -1.5, -1.5, 0.0]), source.choose(&[0.0, 1.0, 0.5]));
+        let mut a = Matrix::<T>::random(source, (m, k), layouts[0]);
+        let mut b = Matrix::<T>::random(source, (k, n), layouts[1]);
+        let mut c = Matrix::<T>::random(source, (m, n), layouts[2]);
+        let nan = T::from_f64(f64::NAN);
+        if alpha == 0.0 {
+            a.values.fill(nan);
+            b.values.fill(nan);
+        }
+        if beta == 0.0 {
+            c.values.fill(nan);
+        }
+        let scales = (T::from_f64(alpha), T::from_f64(beta));
+        let mut expected = c.clone();
+        reference::gemm(scales.0, a.view(), b.view(), scales.1, expected.view_mut());
+        let strides = (a.strides, b.strides, c.strides);
+        let what = format!("{} {m}x{n}x{k} scales {scales:?} strides {strides:?}", T::NAME);
+        Self { what, scales, a, b, c, expected }
     }
 
-    fn view(&self) -> MatRef<'_, T> {
-        MatRef::strided(&self.data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
+    fn check(&self, tuning: &Tuning, parallelism: Parallelism) {
+        let mut found = self.c.clone();
+        let (alpha, beta) = self.scales;
+        gemm_tuned(tuning, alpha, self.a.view(), self.b.view(), beta, found.view_mut(), parallelism);
+        assert_same_bits(&found.values, &self.expected.values, || format!("{} {tuning:?}", self.what));
     }
 
-    fn view_mut(&mut self) -> MatMut<'_, T> {
-        MatMut::strided(&mut self.data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
+    /// A few neighbouring rows alone: they come out the same, and the others are left alone.
+    fn check_rows(&self, tuning: &Tuning, first: usize, rows: usize) {
+        let (n, k) = (self.c.cols, self.a.cols);
+        let (mut found, mut expected) = (self.c.clone(), self.c.clone());
+        for (i, j) in (first..first + rows).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            expected.view_mut().set(i, j, self.expected.view().get(i, j));
+        }
+        let (a, c) = (self.a.view().submatrix(first, 0, rows, k), found.view_mut().submatrix(first, 0, rows, n));
+        gemm_tuned(tuning, self.scales.0, a, self.b.view(), self.scales.1, c, Parallelism::Serial);
+        let what = || format!("rows {first}, {rows} of {} {tuning:?}", self.what);
+        assert_same_bits(&found.values, &expected.values, what);
     }
 }
 
-/// One random product under every instruction set, and blockings small enough for several blocks in every dimension.
-fn random_product<T: Real>(seed: u64, sizes: [usize; 3]) {
-    let mut source = Source::new(seed);
-    let [m, n, k] = sizes;
-    let (a, b) = (Stored::<T>::random(&mut source, m, k), Stored::<T>::random(&mut source, k, n));
-    let c = Stored::<T>::random(&mut source, m, n);
-    let scales = [0.0, 1.0, -1.0, 0.7].map(T::from_f64);
-    let (alpha, beta) = (source.choose(&scales), source.choose(&scales));
+/// How many products [`everywhere`] compares for each instruction set.
+const EVERYWHERE: usize = 2 * A_READINGS.len() * B_READINGS.len() + 1;
 
-    let mut expected = Stored { data: c.data.clone(), ..c };
-    reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
-
+/// One product under every instruction set and every wish for a reading, in the usual blocks and in blocks small enough for
+/// several in every dimension; and a part of its rows. Returns the number of products compared.
+fn everywhere<T: Real>(source: &mut Source, sizes: [usize; 3], layouts: [usize; 3]) -> usize {
+    let case = Case::<T>::new(source, sizes, layouts);
     let small = Blocks { mc: source.between(1, 20), kc: source.between(1, 9), nc: source.between(1, 40) };
+    let mut compared = 0;
     for isa in Isa::available() {
-        for blocks in [None, Some(small)] {
-            for parallelism in [Parallelism::Serial, Parallelism::Rayon] {
-                let mut found = Stored { data: c.data.clone(), ..expected };
-                let tuning = Tuning { blocks, ..Tuning::on(isa) };
-                gemm_tuned(&tuning, alpha, a.view(), b.view(), beta, found.view_mut(), parallelism);
-                assert_same_bits(&found.data, &expected.data, || {
-                    let strides = (a.strides, b.strides, c.strides);
-                    format!("{} {m}x{n}x{k} seed {seed} {tuning:?} {parallelism:?} {strides:?}", T::NAME)
-                });
+        for (blocks, a) in [None, Some(small)].into_iter().flat_map(|blocks| A_READINGS.map(|a| (blocks, a))) {
+            for b in B_READINGS {
+                case.check(&Tuning { isa, blocks, a, b }, Parallelism::Serial);
+                compared += 1;
             }
         }
+        let first = source.between(0, sizes[0].saturating_sub(1));
+        let rows = source.between(0, sizes[0] - first);
+        case.check_rows(&Tuning { b: source.choose(&B_READINGS), ..Tuning::on(isa) }, first, rows);
+        compared += 1;
     }
+    compared
+}
+
+/// [`everywhere`] for both element types in random layouts.
+fn in_random_layouts(source: &mut Source, sizes: [usize; 3]) -> usize {
+    let layouts = [(); 3].map(|()| source.between(0, LAYOUTS - 1));
+    everywhere::<f32>(source, sizes, layouts) + everywhere::<f64>(source, sizes, layouts)
 }
 
 #[test]
 fn same_bits_as_the_textbook_loop_on_random_shapes() {
-    let mut source = Source::new(1);
-    for seed in 0..300 {
+    let source = &mut Source::new(1);
+    let mut compared = 0;
+    for _ in 0..200 {
         let sizes = [(); 3].map(|()| match source.between(0, 3) {
             0 => source.between(0, 4),
             1 | 2 => source.between(1, 40),
             _ => source.between(1, 130),
         });
-        random_product::<f32>(seed, sizes);
-        random_product::<f64>(seed, sizes);
+        compared += in_random_layouts(source, sizes);
     }
+    assert_eq!(compared, 200 * 2 * EVERYWHERE * Isa::available().len());
 }
 
 #[test]
 fn same_bits_at_every_edge_of_the_tiles() {
-    for m in [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 24, 25] {
-        for n in [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65] {
-            for k in [1, 2, 5] {
-                random_product::<f32>((m * 1000 + n) as u64, [m, n, k]);
-                random_product::<f64>((m * 1000 + n) as u64, [m, n, k]);
-            }
+    let source = &mut Source::new(2);
+    let mut compared = 0;
+    for (m, n) in (1..=25).flat_map(|m| (1..=33).map(move |n| (m, n))) {
+        let k = source.choose(&[1, 2, 5]);
+        compared += in_random_layouts(source, [m, n, k]);
+    }
+    assert_eq!(compared, 25 * 33 * 2 * EVERYWHERE * Isa::available().len());
+}
+
+#[test]
+fn same_bits_in_every_layout() {
+    let source = &mut Source::new(3);
+    for sizes in [[13, 37, 21], [1, 37, 21], [37, 1, 21]] {
+        for layout in 0..LAYOUTS * LAYOUTS * LAYOUTS {
+            let layouts = [layout, layout / LAYOUTS, layout / LAYOUTS / LAYOUTS];
+            everywhere::<f32>(source, sizes, layouts);
+            everywhere::<f64>(source, sizes, layouts);
         }
     }
 }
 
 #[test]
+fn same_bits_on_every_path() {
+    let source = &mut Source::new(4);
+    // One row and one column, each of the kernels for few rows, and the first height that has two tiles; short and deep
+    // sums; narrow and wide results; both sides of the largest small product.
+    let few = [1, 2, 3, 4, 12, 13].into_iter().flat_map(|m| [1, 64, 65, 200].map(|n| [m, n, 65]));
+    let deep = [1, 5, 30].into_iter().flat_map(|m| [0, 1, 64, 65, 700].map(|k| [m, 70, k]));
+    let small = [[64, 64, 64], [64, 64, 65], [65, 64, 64], [64, 65, 64], [200, 3, 90]];
+    for sizes in few.chain(deep).chain(small) {
+        in_random_layouts(source, sizes);
+    }
+    // B along its rows and along its columns for one row.
+    for (n, k) in [1, 7, 8, 31, 64, 200].into_iter().flat_map(|n| [1, 3, 8, 17, 300].map(|k| (n, k))) {
+        for b in [0, 1, 3] {
+            everywhere::<f32>(source, [1, n, k], [0, b, 0]);
+            everywhere::<f64>(source, [1, n, k], [0, b, 0]);
+        }
+    }
+}
+
+#[test]
+fn empty_matrices_and_empty_sums_are_like_any_other() {
+    let source = &mut Source::new(6);
+    for m in [0, 1, 5] {
+        for (n, k) in [0, 1, 40].into_iter().flat_map(|n| [0, 1, 3].map(|k| (n, k))) {
+            in_random_layouts(source, [m, n, k]);
+        }
+    }
+}
+
+/// Pools of one to eight threads.
+fn pools() -> Vec<ThreadPool> {
+    (1..=8).map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()).collect()
+}
+
+/// One random product, large enough to be worth several threads, on each pool; the instruction sets take turns.
+fn on_every_pool<T: Real>(source: &mut Source, pools: &[ThreadPool]) -> usize {
+    let sizes = loop {
+        // Two sizes are spread over the powers of two, and the third brings the work to a million multiply-adds.
+        let mut sizes = [(); 3].map(|()| (1 << source.between(0, 9)) + source.between(0, 31));
+        let last = source.between(0, 2);
+        sizes[last] = 1;
+        sizes[last] = 1_050_000usize.div_ceil(sizes.iter().product());
+        if sizes[last] <= 5000 {
+            break sizes;
+        }
+    };
+    let layouts = [(); 3].map(|()| source.between(0, LAYOUTS - 1));
+    let case = Case::<T>::new(source, sizes, layouts);
+    let small = Blocks { mc: source.between(8, 64), kc: source.between(8, 64), nc: source.between(8, 200) };
+    let isas = Isa::available();
+    let turn = source.between(0, isas.len() - 1);
+    for (i, pool) in pools.iter().enumerate() {
+        let (a, b) = (source.choose(&A_READINGS), source.choose(&B_READINGS));
+        let tuning = Tuning { isa: isas[(turn + i) % isas.len()], blocks: source.choose(&[None, Some(small)]), a, b };
+        pool.install(|| {
+            assert_eq!(rayon::current_num_threads(), i + 1);
+            case.check(&tuning, Parallelism::Rayon);
+        });
+    }
+    pools.len()
+}
+
+#[test]
+fn same_bits_on_one_to_eight_threads_on_random_shapes() {
+    let (source, pools) = (&mut Source::new(10), pools());
+    let compared: usize =
+        (0..100).map(|_| on_every_pool::<f32>(source, &pools) + on_every_pool::<f64>(source, &pools)).sum();
+    assert_eq!(compared, 200 * 8);
+}
+
+#[test]
 fn same_bits_across_whole_blocks_and_threads() {
     // Larger than the default blocks in k and, with the last, in n; enough work to be split over threads.
+    let pools = pools();
     for (seed, [m, n, k]) in [[203, 190, 517], [37, 4200, 70], [1000, 33, 300]].into_iter().enumerate() {
         let mut source = Source::new(seed as u64);
         let (a, b, c): (Vec<f32>, Vec<f32>, Vec<f32>) =
@@ -100,8 +218,7 @@ fn same_bits_across_whole_blocks_and_threads() {
         let (a, b) = (MatRef::row_major(&a, m, k).unwrap(), MatRef::row_major(&b, k, n).unwrap());
         let mut expected = c.clone();
         reference::gemm(0.5, a, b, 1.0, MatMut::row_major(&mut expected, m, n).unwrap());
-        for threads in 1..=8 {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for (threads, pool) in (1..).zip(&pools) {
             let mut found = c.clone();
             pool.install(|| {
                 gemm(0.5, a, b, 1.0, MatMut::row_major(&mut found, m, n).unwrap(), Parallelism::Rayon);
@@ -133,29 +250,26 @@ fn a_row_does_not_depend_on_its_batch() {
     }
 }
 
-#[test]
-fn whole_numbers_are_exact() {
-    for isa in Isa::available() {
-        let (m, n, k) = (33, 47, 129);
-        let a: Vec<f32> = (0..m * k).map(|i| (i * 7 % 17) as f32 - 8.0).collect();
-        let b: Vec<f32> = (0..k * n).map(|i| (i * 5 % 13) as f32 - 6.0).collect();
-        let mut c = vec![f32::NAN; m * n];
-        gemm_tuned(
-            &Tuning::on(isa),
-            1.0,
-            MatRef::row_major(&a, m, k).unwrap(),
-            MatRef::row_major(&b, k, n).unwrap(),
-            0.0,
-            MatMut::row_major(&mut c, m, n).unwrap(),
-            Parallelism::Serial,
-        );
-        for i in 0..m {
-            for j in 0..n {
-                let exact: i64 = (0..k).map(|l| a[i * k + l] as i64 * b[l * n + j] as i64).sum();
-                assert_eq!(c[i * n + j], exact as f32);
-            }
+fn whole_numbers<T: Real>() {
+    let (m, n, k) = (33, 47, 129);
+    let a: Vec<T> = (0..m * k).map(|i| T::from_f64((i * 7 % 17) as f64 - 8.0)).collect();
+    let b: Vec<T> = (0..k * n).map(|i| T::from_f64((i * 5 % 13) as f64 - 6.0)).collect();
+    let (va, vb) = (MatRef::row_major(&a, m, k).unwrap(), MatRef::row_major(&b, k, n).unwrap());
+    for (isa, b) in Isa::available().into_iter().flat_map(|isa| B_READINGS.map(|b| (isa, b))) {
+        let mut c = vec![T::from_f64(f64::NAN); m * n];
+        let view = MatMut::row_major(&mut c, m, n).unwrap();
+        gemm_tuned(&Tuning { b, ..Tuning::on(isa) }, T::ONE, va, vb, T::ZERO, view, Parallelism::Serial);
+        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            let exact: i64 = (0..k).map(|l| va.get(i, l).to_f64() as i64 * vb.get(l, j).to_f64() as i64).sum();
+            assert_eq!(c[i * n + j].to_f64(), exact as f64, "{} {isa} {b:?} ({i}, {j})", T::NAME);
         }
     }
+}
+
+#[test]
+fn whole_numbers_are_exact() {
+    whole_numbers::<f32>();
+    whole_numbers::<f64>();
 }
 
 #[test]

@@ -4,108 +4,12 @@
 
 mod common;
 
-use std::cell::Cell;
-use std::marker::PhantomData;
-use std::sync::Once;
-
+use common::guard::{Edge, Guarded, named};
+use common::matrix::{LAYOUTS, Matrix};
 use common::{Source, assert_same_bits};
 use fathom_kernels::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
-use fathom_kernels::{Blocks, ConvGeometry, Isa, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, reference};
-
-/// Which end of an operand touches inaccessible memory.
-#[derive(Clone, Copy, Debug)]
-enum Edge {
-    First,
-    Last,
-}
-
-/// Readable and writable memory between two inaccessible pages, for elements `T`: any bit pattern of which is a value.
-struct Guarded<T> {
-    mapping: *mut u8,
-    page: usize,
-    pages: usize,
-    element: PhantomData<T>,
-}
-
-impl<T: Real> Guarded<T> {
-    /// Room for at least `len` elements.
-    fn new(len: usize) -> Self {
-        // SAFETY: asks for a number.
-        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        let page = usize::try_from(page).expect("the system knows its page size");
-        let pages = (len * size_of::<T>()).div_ceil(page).max(1);
-        let (access, flags) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANON);
-        // SAFETY: a fresh anonymous mapping, wherever the system likes.
-        let mapping = unsafe { libc::mmap(std::ptr::null_mut(), (pages + 2) * page, access, flags, -1, 0) };
-        assert!(mapping != libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-        let mapping = mapping.cast::<u8>();
-        // SAFETY: the pages between the first and the last lie inside the mapping.
-        let result =
-            unsafe { libc::mprotect(mapping.add(page).cast(), pages * page, libc::PROT_READ | libc::PROT_WRITE) };
-        assert!(result == 0, "mprotect: {}", std::io::Error::last_os_error());
-        Self { mapping, page, pages, element: PhantomData }
-    }
-
-    /// A copy of `values` that touches an inaccessible page.
-    fn place(&mut self, values: &[T], edge: Edge) -> &mut [T] {
-        let (room, size) = (self.pages * self.page, size_of_val(values));
-        assert!(size <= room);
-        let start = match edge {
-            Edge::First => 0,
-            Edge::Last => room - size,
-        };
-        // SAFETY: the elements lie in the pages that can be read and written, which are this guard's alone; pages begin
-        // and end at multiples of an element's size, and anonymous memory is zero until it is written.
-        let place =
-            unsafe { std::slice::from_raw_parts_mut(self.mapping.add(self.page + start).cast::<T>(), values.len()) };
-        place.copy_from_slice(values);
-        place
-    }
-}
-
-impl<T> Drop for Guarded<T> {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is this guard's own, and slices of it do not outlive the guard.
-        unsafe { libc::munmap(self.mapping.cast(), (self.pages + 2) * self.page) };
-    }
-}
-
-thread_local! {
-    /// The text of what this thread is doing.
-    static CASE: Cell<(*const u8, usize)> = const { Cell::new((std::ptr::null(), 0)) };
-}
-
-/// Runs `kernel`; if the operating system stops it, `case` is the last thing on the standard error output.
-fn named(case: &str, kernel: impl FnOnce()) {
-    static HANDLER: Once = Once::new();
-    HANDLER.call_once(|| {
-        let handler = print_case as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        // SAFETY: the handler does only what a signal handler may.
-        unsafe {
-            libc::signal(libc::SIGSEGV, handler);
-            libc::signal(libc::SIGBUS, handler);
-        }
-    });
-    CASE.set((case.as_ptr(), case.len()));
-    kernel();
-    CASE.set((std::ptr::null(), 0));
-}
-
-extern "C" fn print_case(signal: libc::c_int) {
-    let (text, len) = CASE.get();
-    let why = b"\naccess beyond an operand: ";
-    // SAFETY: `write` and `signal` may be called here; the text is borrowed by `named`, which this interrupts. After
-    // the return the access is repeated, now with the default action, which ends the process.
-    unsafe {
-        libc::write(2, why.as_ptr().cast(), why.len());
-        if !text.is_null() {
-            libc::write(2, text.cast(), len);
-        }
-        libc::write(2, b"\n".as_ptr().cast(), 1);
-        libc::signal(signal, libc::SIG_DFL);
-    }
-}
+use fathom_kernels::{Blocks, ConvGeometry, Isa, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
 
 #[test]
 fn the_guards_do_stop_a_process() {
@@ -137,60 +41,29 @@ fn the_guards_do_stop_a_process() {
 /// column-major C exchanges its sides).
 const AROUND_TILES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 25, 31, 32, 33];
 
-/// Strides of a `rows x cols` matrix: dense or with gaps, along rows or along columns.
-fn strides(kind: usize, rows: usize, cols: usize) -> (usize, usize) {
-    match kind % 5 {
-        0 => (cols, 1),
-        1 => (1, rows),
-        2 => (cols + 3, 1),
-        3 => (1, rows + 1),
-        _ => (2 * cols + 1, 2),
-    }
-}
-
-/// A matrix that is just as long as its last element requires.
-struct Matrix<T> {
-    values: Vec<T>,
-    rows: usize,
-    cols: usize,
-    strides: (usize, usize),
-}
-
-impl<T: Real> Matrix<T> {
-    fn random(source: &mut Source, (rows, cols): (usize, usize), kind: usize) -> Self {
-        let strides = strides(kind, rows, cols);
-        Self { values: source.values((rows - 1) * strides.0 + (cols - 1) * strides.1 + 1), rows, cols, strides }
-    }
-
-    fn of<'a>(&self, data: &'a [T]) -> MatRef<'a, T> {
-        MatRef::strided(data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
-    }
-
-    fn of_mut<'a>(&self, data: &'a mut [T]) -> MatMut<'a, T> {
-        MatMut::strided(data, self.rows, self.cols, self.strides.0, self.strides.1).unwrap()
-    }
-}
-
 /// A product in every layout that `kind` leads to, under every instruction set, at both edges.
 fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3], kind: usize) {
     let mut source = Source::new((kind + 7 * m + 31 * n) as u64);
     let a = Matrix::<T>::random(&mut source, (m, k), kind);
-    let b = Matrix::<T>::random(&mut source, (k, n), kind / 5);
-    let c = Matrix::<T>::random(&mut source, (m, n), kind / 25);
+    let b = Matrix::<T>::random(&mut source, (k, n), kind / LAYOUTS);
+    let c = Matrix::<T>::random(&mut source, (m, n), kind / LAYOUTS / LAYOUTS);
     let alpha = source.choose(&[1.0, 0.7].map(T::from_f64));
     let beta = source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
     let mut expected = c.values.clone();
-    reference::gemm(alpha, a.of(&a.values), b.of(&b.values), beta, c.of_mut(&mut expected));
+    reference::gemm(alpha, a.view(), b.view(), beta, c.of_mut(&mut expected));
 
     let blocks = source.choose(&[None, Some(Blocks { mc: 8, kc: 2, nc: 20 })]);
+    let a_reading = source.choose(&[None, Some(Reading::InPlace), Some(Reading::Packed)]);
+    let b_reading = source.choose(&[None, Some(Reading::InPlace), Some(Reading::InPassing), Some(Reading::Packed)]);
     for isa in Isa::available() {
-        for edge in [Edge::First, Edge::Last] {
+        let tuning = Tuning { isa, blocks, a: a_reading, b: b_reading };
+        for edge in Edge::BOTH {
             let [for_a, for_b, for_c] = memory;
             let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
             let c_data = for_c.place(&c.values, edge);
             let (view_a, view_b) = (a.of(a_data), b.of(b_data));
             let case = format!(
-                "{} {isa} {m}x{n}x{k} strides {:?} {:?} {:?} {blocks:?} at its {edge:?}",
+                "{} {m}x{n}x{k} strides {:?} {:?} {:?} {tuning:?} at its {edge:?}",
                 T::NAME,
                 a.strides,
                 b.strides,
@@ -198,15 +71,7 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
             );
             named(&case, || {
                 let view_c = c.of_mut(c_data);
-                gemm_tuned(
-                    &Tuning { blocks, ..Tuning::on(isa) },
-                    alpha,
-                    view_a,
-                    view_b,
-                    beta,
-                    view_c,
-                    Parallelism::Serial,
-                );
+                gemm_tuned(&tuning, alpha, view_a, view_b, beta, view_c, Parallelism::Serial);
             });
             assert_same_bits(c_data, &expected, || case.clone());
         }
@@ -214,15 +79,15 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
 }
 
 fn guarded_products<T: Real>() {
-    let largest = 33 * (2 * 33 + 1);
+    let largest = 33 * (3 * 33 + 1);
     let mut memory = [(); 3].map(|()| Guarded::<T>::new(largest));
     let mut kind = 0;
     for m in AROUND_TILES {
         for n in AROUND_TILES {
             for k in [1, 2, 5] {
-                // 125 triples of layouts; a step that shares no factor with them visits all.
+                // 216 triples of layouts; a step that shares no factor with them visits all.
                 for _ in 0..4 {
-                    kind = (kind + 33) % 125;
+                    kind = (kind + 35) % (LAYOUTS * LAYOUTS * LAYOUTS);
                     guarded_product::<T>(&mut memory, [m, n, k], kind);
                 }
             }
@@ -316,7 +181,7 @@ fn guarded_convolution<T: Real>(memory: &mut [Guarded<T>; 3], seed: u64) {
     reference::conv_backward_weights(g, alpha, vy, vx, beta, w.of_mut(&mut ew));
 
     for isa in Isa::available() {
-        for edge in [Edge::First, Edge::Last] {
+        for edge in Edge::BOTH {
             let (tuning, serial) = (Tuning { blocks, ..Tuning::on(isa) }, Parallelism::Serial);
             let case = |pass: &str| format!("{pass} {} {isa} seed {seed} at its {edge:?}: {s:?}", T::NAME);
             let [for_x, for_w, for_y] = memory;

@@ -23,8 +23,8 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a numeric check failed; 2 unusable arguments or data; 4 measuring stopped early, with every \
 finished row kept; 130 interrupted.
-Data goes to stdout, progress to stderr. FATHOM_ISA=portable|avx2|avx512 forces an instruction set; RAYON_NUM_THREADS \
-sets the threads.";
+Data goes to stdout, progress to stderr. FATHOM_ISA=portable|avx2|avx512|neon forces an instruction set; \
+RAYON_NUM_THREADS sets the threads.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,10 @@
 //! Inputs for the kernel tests.
 #![allow(dead_code)] // each test binary uses a part
 
+#[cfg(unix)]
+pub mod guard;
+pub mod matrix;
+
 use fathom_kernels::Real;
 
 /// A small counter-based generator: the test's only source of randomness.

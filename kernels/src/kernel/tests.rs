@@ -1,0 +1,287 @@
+//! Every kernel of every instruction set at every edge size, on operands that touch pages which cannot be touched.
+
+use std::iter::successors;
+
+use super::{Ahead, Kernel, Multiply, Run};
+use crate::common::guard::{Edge, Guarded, named};
+use crate::common::{Source, assert_same_bits};
+use crate::thin::Columns;
+use crate::{Isa, Real};
+
+/// Depths: none, one, a few, and more than a vector has lanes.
+const DEPTHS: [usize; 5] = [0, 1, 2, 5, 17];
+
+/// Operands between guards, and a source of what is in them.
+struct Bench<T> {
+    source: Source,
+    memory: [Guarded<T>; 5],
+    name: String,
+    runs: usize,
+}
+
+impl<T: Real> Bench<T> {
+    fn new(name: String) -> Self {
+        let largest = 3 * 24 * 3 * 128;
+        Self { source: Source::new(1), memory: [(); 5].map(|()| Guarded::new(largest)), name, runs: 0 }
+    }
+
+    /// A matrix of `rows` lines with `len` values in each, `stride` apart; NaN between them.
+    fn lines(&mut self, rows: usize, len: usize, stride: usize) -> Vec<T> {
+        if rows == 0 || len == 0 {
+            return Vec::new();
+        }
+        let mut data = vec![nan(); (rows - 1) * stride + len];
+        for line in data.chunks_mut(stride) {
+            line[..len].copy_from_slice(&self.source.values(len));
+        }
+        data
+    }
+}
+
+fn nan<T: Real>() -> T {
+    T::from_f64(f64::NAN)
+}
+
+/// An instruction set's kernels, and those with shorter vectors that it uses for the last columns.
+fn tables<T: Real>(isa: Isa) -> impl Iterator<Item = &'static Kernel<T>> {
+    successors(crate::gemm::kernel::<T>(isa).into(), |kernel| kernel.half)
+}
+
+/// Where the tiles of a run lie, and what they are.
+#[derive(Clone, Copy, Debug)]
+struct Tiles {
+    /// Down or to the right.
+    down: bool,
+    count: usize,
+    height: usize,
+    /// Columns of a tile, and of its vectors.
+    width: usize,
+    span: usize,
+    k: usize,
+}
+
+impl<T: Real> Bench<T> {
+    /// A run of `tiles`, with `ahead` rows to pack: how many there are, how many in each tile and after how many steps.
+    fn check(&mut self, multiply: Multiply<T>, lanes: usize, tiles: Tiles, ahead: [usize; 3]) {
+        let Tiles { down, count, height, width, span, k } = tiles;
+        let (m, n) = if down { (count * height, width) } else { (height, count * width) };
+        let gap = self.source.choose(&[0, 0, 3]);
+        let along_rows = self.source.between(0, 1) == 0;
+        let (a_row, a_depth) = if along_rows { (k + gap, 1) } else { (1, m + gap) };
+        let a = if along_rows { self.lines(m, k, a_row) } else { self.lines(k, m, a_depth) };
+        let (b_depth, c_row) = (n + gap, n + gap);
+        let (b, c) = (self.lines(k, n, b_depth), self.lines(m, n, c_row));
+        let beta = self.source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
+        let mut expected = c.clone();
+        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            let c = &mut expected[i * c_row + j];
+            let mut acc = if beta == T::ZERO { T::ZERO } else { beta * *c };
+            for p in 0..k {
+                acc = a[i * a_row + p * a_depth].mul_add(b[p * b_depth + j], acc);
+            }
+            *c = acc;
+        }
+        let start = if beta == T::ZERO { vec![nan(); c.len()] } else { c };
+        let [rows, in_tile, between] = ahead;
+        let far = self.lines(rows, span, span + gap);
+        let copied = rows.min(count * in_tile) * span;
+
+        for edge in Edge::BOTH {
+            let text = format!("{} {tiles:?} beta {beta} gap {gap} ahead {ahead:?} at its {edge:?}", self.name);
+            let [for_a, for_b, for_c, from, to] = &mut self.memory;
+            let (found, packed) = (for_c.place(&start, edge), to.place(&vec![nan(); rows * span], edge));
+            let steps = |right: usize, below: usize| if down { below as isize } else { right as isize };
+            let run = Run {
+                tiles: count,
+                k,
+                a: for_a.place(&a, edge).as_ptr(),
+                a_row: a_row as isize,
+                a_depth: a_depth as isize,
+                a_tile: steps(0, height * a_row),
+                b: for_b.place(&b, edge).as_ptr(),
+                b_depth: b_depth as isize,
+                b_tile: steps(width, 0),
+                beta,
+                c: found.as_mut_ptr(),
+                c_row: c_row as isize,
+                c_tile: steps(width, height * c_row),
+                last: width - (span - lanes),
+                ahead: Ahead {
+                    from: from.place(&far, edge).as_ptr(),
+                    from_row: (span + gap) as isize,
+                    to: packed.as_mut_ptr(),
+                    rows,
+                    in_tile,
+                    gap: between,
+                },
+            };
+            // SAFETY: the operands are as large as the run says, and the kernel comes from a set that the CPU has.
+            named(&text, || unsafe { multiply(&run) });
+            // Between the rows of C, what was there before is there still.
+            for (row, expected) in expected.chunks(c_row).enumerate() {
+                assert_same_bits(&found[row * c_row..][..n], &expected[..n], || format!("{text} row {row}"));
+            }
+            assert!(
+                found.chunks(c_row).all(|row| row[n.min(row.len())..].iter().all(|x| x.to_f64().is_nan())),
+                "{text}"
+            );
+            let (done, left) = packed.split_at(copied);
+            for (found, expected) in done.chunks(span).zip(far.chunks(span + gap)) {
+                assert_same_bits(found, &expected[..span], || format!("{text} packed"));
+            }
+            assert!(left.iter().all(|x| x.to_f64().is_nan()), "{text}: packed too much");
+        }
+        self.runs += 1;
+    }
+
+    /// One kernel at each depth, for one to three tiles either way.
+    fn check_tiles(&mut self, multiply: Multiply<T>, lanes: usize, height: usize, (width, span): (usize, usize)) {
+        for k in DEPTHS {
+            for count in 1..=3 {
+                for down in [true, false] {
+                    self.check(multiply, lanes, Tiles { down, count, height, width, span, k }, [0; 3]);
+                }
+            }
+        }
+    }
+}
+
+/// Runs of [`Bench::check_tiles`].
+const RUNS: usize = DEPTHS.len() * 3 * 2;
+
+fn tiles_stay_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let lanes = kernel.lanes;
+            let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes", T::NAME));
+            let (mut whole, mut edge) = (0, 0);
+            for (vectors, heights) in (1..).zip(kernel.whole) {
+                for (height, &multiply) in (1..).zip(*heights) {
+                    bench.check_tiles(multiply, lanes, height, (vectors * lanes, vectors * lanes));
+                    whole += 1;
+                }
+            }
+            for (vectors, heights) in (1..).zip(kernel.edge) {
+                for (height, &multiply) in (1..).zip(*heights) {
+                    for last in 1..=lanes {
+                        bench.check_tiles(multiply, lanes, height, ((vectors - 1) * lanes + last, vectors * lanes));
+                    }
+                    edge += 1;
+                }
+            }
+            // Every width has kernels of both sorts, and no list was passed over.
+            assert!(kernel.whole.len() == 8 && kernel.edge.len() == 8);
+            assert!(whole >= 17 && edge >= 17, "{}: {whole} and {edge} kernels", bench.name);
+            assert_eq!(bench.runs, RUNS * (whole + lanes * edge), "{}", bench.name);
+        }
+    }
+}
+
+fn packing_stays_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let lanes = kernel.lanes;
+            let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes, packing", T::NAME));
+            for (height, &multiply) in (1..).zip(kernel.packing) {
+                for (k, count) in DEPTHS.into_iter().flat_map(|k| (1..=3).map(move |count| (k, count))) {
+                    // As the five loops ask for it, with nothing to do, and with more rows than the tiles come to.
+                    for (rows, between) in [(k, count), (0, 1), (k, 1), (2 * k + 1, 1), (k, k + 1)] {
+                        let tiles = Tiles { down: true, count, height, width: 2 * lanes, span: 2 * lanes, k };
+                        bench.check(multiply, lanes, tiles, [rows, k / between, between]);
+                    }
+                }
+            }
+            assert!(kernel.packing.len() >= 4);
+            assert_eq!(bench.runs, 5 * 3 * DEPTHS.len() * kernel.packing.len(), "{}", bench.name);
+        }
+    }
+}
+
+fn columns_stay_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa}, columns", T::NAME));
+            for (n, k) in (1..=6 * kernel.lanes).flat_map(|n| DEPTHS.map(|k| (n, k))) {
+                let (gap, a_depth) = (bench.source.choose(&[0, 3]), bench.source.choose(&[1, 2]));
+                let (a, b, c) = (bench.lines(k, 1, a_depth), bench.lines(n, k, k + gap), bench.lines(1, n, n));
+                let beta = bench.source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
+                let expected: Vec<T> = (0..n)
+                    .map(|j| {
+                        let start = if beta == T::ZERO { T::ZERO } else { beta * c[j] };
+                        (0..k).fold(start, |acc, p| a[p * a_depth].mul_add(b[j * (k + gap) + p], acc))
+                    })
+                    .collect();
+                let start = if beta == T::ZERO { vec![nan(); n] } else { c };
+                for edge in Edge::BOTH {
+                    let text = format!("{} n {n} k {k} gap {gap} at its {edge:?}", bench.name);
+                    let [for_a, for_b, for_c, ..] = &mut bench.memory;
+                    let found = for_c.place(&start, edge);
+                    let job = Columns {
+                        n,
+                        k,
+                        a: for_a.place(&a, edge).as_ptr(),
+                        a_depth: a_depth as isize,
+                        b: for_b.place(&b, edge).as_ptr(),
+                        b_column: (k + gap) as isize,
+                        beta,
+                        c: found.as_mut_ptr(),
+                    };
+                    // SAFETY: the operands are as large as the job says, and the CPU has the instructions.
+                    named(&text, || unsafe { (kernel.columns)(&job) });
+                    assert_same_bits(found, &expected, || text.clone());
+                }
+                bench.runs += 1;
+            }
+            assert_eq!(bench.runs, 6 * kernel.lanes * DEPTHS.len());
+        }
+    }
+}
+
+fn arranging_stays_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa}", T::NAME));
+            for (width, len) in (1..=4 * kernel.lanes + 1).flat_map(|width| DEPTHS.map(|len| (width, len))) {
+                for (transposed, gap) in [(false, 0), (false, 3), (true, 0), (true, 3)] {
+                    let (lines, long) = if transposed { (width, len) } else { (len, width) };
+                    let (stride, row) = (long + gap, width + gap);
+                    let source = bench.lines(lines, long, stride);
+                    let arrange = if transposed { kernel.transpose } else { kernel.copy };
+                    let mut expected = vec![nan(); if len == 0 { 0 } else { (len - 1) * row + width }];
+                    for (p, j) in (0..len).flat_map(|p| (0..width).map(move |j| (p, j))) {
+                        expected[p * row + j] = source[if transposed { j * stride + p } else { p * stride + j }];
+                    }
+                    for edge in Edge::BOTH {
+                        let text = format!("{} {transposed} {width} x {len} gap {gap} at its {edge:?}", bench.name);
+                        let [from, to, ..] = &mut bench.memory;
+                        let panel = to.place(&vec![nan(); expected.len()], edge);
+                        let (source, to) = (from.place(&source, edge).as_ptr(), panel.as_mut_ptr());
+                        // SAFETY: the operands are as large as the widths and strides say.
+                        named(&text, || unsafe { arrange(source, stride as isize, width, len, to, row) });
+                        assert_same_bits(panel, &expected, || text.clone());
+                    }
+                    bench.runs += 1;
+                }
+            }
+            assert_eq!(bench.runs, 4 * (4 * kernel.lanes + 1) * DEPTHS.len());
+        }
+    }
+}
+
+/// The tests of both element types.
+macro_rules! both {
+    ($($name:ident: $test:ident;)+) => {
+        $(#[test]
+        fn $name() {
+            $test::<f32>();
+            $test::<f64>();
+        })+
+    };
+}
+
+both! {
+    every_tile_stays_inside_its_operands: tiles_stay_inside;
+    every_packing_tile_stays_inside_its_operands_and_its_panel: packing_stays_inside;
+    every_row_vector_stays_inside_its_operands: columns_stay_inside;
+    every_copy_and_transpose_stays_inside_its_operands: arranging_stays_inside;
+}

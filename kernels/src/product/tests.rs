@@ -1,0 +1,180 @@
+//! Products that pack, in rooms between pages that cannot be touched; and products that nobody tuned, on every
+//! instruction set.
+
+use crate::common::guard::{Edge, named};
+use crate::common::matrix::Matrix;
+use crate::common::{Source, assert_same_bits};
+use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
+use crate::gemm::{Tuning, gemm_tuned};
+use crate::scratch::guarded::{EDGE, LENT};
+use crate::{Blocks, ConvGeometry, Isa, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
+
+/// Runs `call` in guarded rooms and returns how many rooms for A and for B it was lent.
+fn in_guarded_rooms(edge: Edge, case: &str, call: impl FnOnce()) -> [usize; 2] {
+    LENT.set([0; 2]);
+    EDGE.set(Some(edge));
+    named(case, call);
+    EDGE.set(None);
+    LENT.get()
+}
+
+/// One product with both operands packed, and one with B packed in passing, in blocks of the given sizes. Returns how many
+/// rooms for B they were lent.
+fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: Option<Blocks>) -> [usize; 2] {
+    // What allows packing in passing comes twice.
+    let layouts = [(); 3].map(|()| source.choose(&[0, 0, 2, 2, 1, 3, 4, 5]));
+    let a = Matrix::<T>::random(source, (m, k), layouts[0]);
+    let b = Matrix::<T>::random(source, (k, n), layouts[1]);
+    let c = Matrix::<T>::random(source, (m, n), layouts[2]);
+    let alpha = source.choose(&[1.0, -1.5].map(T::from_f64));
+    let beta = source.choose(&[0.0, 1.0, 0.5].map(T::from_f64));
+    let mut expected = c.clone();
+    reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
+    let mut lent = [0; 2];
+    for isa in Isa::available() {
+        let readings = [Reading::Packed, Reading::InPassing].into_iter().enumerate();
+        for ((way, reading), edge) in readings.flat_map(|reading| Edge::BOTH.map(|edge| (reading, edge))) {
+            let tuning = Tuning { isa, blocks, a: Some(Reading::Packed), b: Some(reading) };
+            let strides = (a.strides, b.strides, c.strides);
+            let case = format!("{} {m}x{n}x{k} {strides:?} {tuning:?} in rooms at their {edge:?}", T::NAME);
+            let mut found = c.clone();
+            let [for_a, for_b] = in_guarded_rooms(edge, &case, || {
+                gemm_tuned(&tuning, alpha, a.view(), b.view(), beta, found.view_mut(), Parallelism::Serial);
+            });
+            assert_same_bits(&found.values, &expected.values, || case.clone());
+            assert!(for_a == 1 && for_b <= 1, "{case}: {for_a} and {for_b} rooms");
+            lent[way] += for_b;
+        }
+    }
+    lent
+}
+
+#[test]
+fn products_stay_inside_the_rooms_they_pack_into() {
+    let source = &mut Source::new(7);
+    let (mut packed, mut in_passing) = (0, 0);
+    for shape in 0..80 {
+        // Every second shape is large enough for strips that all rows of A meet one after another.
+        let least = if shape % 2 == 0 { [1, 1, 1] } else { [13, 70, 65] };
+        let sizes = least.map(|least| source.between(least, least + 70));
+        let small = Blocks { mc: source.between(1, 30), kc: source.between(1, 20), nc: source.between(1, 80) };
+        for blocks in [None, Some(small)] {
+            for lent in [packed_product::<f32>(source, sizes, blocks), packed_product::<f64>(source, sizes, blocks)] {
+                packed += lent[0];
+                in_passing += lent[1];
+            }
+        }
+    }
+    let most = 80 * 2 * 2 * Edge::BOTH.len() * Isa::available().len();
+    assert_eq!(packed, most);
+    // A layout that forbids it falls back to another reading.
+    assert!(in_passing > most / 4, "{in_passing} of {most}");
+}
+
+fn of(data: &[f32], shape: [usize; 4]) -> TensorRef<'_, f32> {
+    TensorRef::dense(data, shape).unwrap()
+}
+
+fn to(data: &mut [f32], shape: [usize; 4]) -> TensorMut<'_, f32> {
+    TensorMut::dense(data, shape).unwrap()
+}
+
+#[test]
+fn convolutions_stay_inside_the_rooms_they_pack_into() {
+    let source = &mut Source::new(8);
+    let mut lent = 0;
+    for seed in 0..60 {
+        let kernel = [source.between(1, 3), source.between(1, 3)];
+        let geometry = ConvGeometry {
+            kernel,
+            stride: [source.between(1, 2), source.between(1, 2)],
+            padding: [source.between(0, 1), source.between(0, 1)],
+            dilation: [1, source.between(1, 2)],
+        };
+        let size = [source.between(5, 9), source.between(5, 20)];
+        let [oh, ow] = geometry.output_size(size).expect("the images are larger than the kernels");
+        let (n, c, o) = (source.between(1, 2), source.between(1, 9), source.between(1, 14));
+        let shapes = [[n, c, size[0], size[1]], [o, c, kernel[0], kernel[1]], [n, o, oh, ow]];
+        let [x, w, y] = shapes.map(|shape| source.values::<f32>(shape.iter().product()));
+        let [xs, ws, ys] = shapes;
+        let (mut ex, mut ew, mut ey) = (x.clone(), w.clone(), y.clone());
+        reference::conv_forward(&geometry, -1.5, of(&w, ws), of(&x, xs), 0.0, to(&mut ey, ys));
+        reference::conv_backward_input(&geometry, -1.5, of(&w, ws), of(&y, ys), 0.5, to(&mut ex, xs));
+        reference::conv_backward_weights(&geometry, -1.5, of(&y, ys), of(&x, xs), 1.0, to(&mut ew, ws));
+        let small = Blocks { mc: source.between(1, 20), kc: source.between(1, 9), nc: source.between(1, 40) };
+        for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+            let (a, b) = (Some(Reading::Packed), Some(Reading::Packed));
+            let tuning = Tuning { isa, blocks: source.choose(&[None, Some(small)]), a, b };
+            let case = format!("seed {seed} {geometry:?} {shapes:?} {tuning:?} at its {edge:?}");
+            let (mut fx, mut fw, mut fy) = (x.clone(), w.clone(), y.clone());
+            let serial = Parallelism::Serial;
+            let rooms = in_guarded_rooms(edge, &case, || {
+                forward_tuned(&tuning, &geometry, (-1.5, of(&w, ws)), of(&x, xs), (0.0, to(&mut fy, ys)), serial);
+                backward_input_tuned(
+                    &tuning,
+                    &geometry,
+                    (-1.5, of(&w, ws)),
+                    of(&y, ys),
+                    (0.5, to(&mut fx, xs)),
+                    serial,
+                );
+                let dw = (1.0, to(&mut fw, ws));
+                backward_weights_tuned(&tuning, &geometry, (-1.5, of(&y, ys)), of(&x, xs), dw, serial);
+            });
+            assert!(rooms[0] >= 3 && rooms[1] >= 3, "{case}: {rooms:?} rooms");
+            assert_same_bits(&fy, &ey, || format!("forward {case}"));
+            assert_same_bits(&fx, &ex, || format!("backward_input {case}"));
+            assert_same_bits(&fw, &ew, || format!("backward_weights {case}"));
+            lent += 1;
+        }
+    }
+    assert_eq!(lent, 60 * 2 * Isa::available().len());
+}
+
+/// One product without a tuning, in layouts that the small path takes and in those that it does not.
+fn untuned_product<T: Real>([m, n, k]: [usize; 3], layouts: [usize; 3], [alpha, beta]: [f64; 2]) {
+    let source = &mut Source::new((m * 131 + n * 17 + k) as u64);
+    let a = Matrix::<T>::random(source, (m, k), layouts[0]);
+    let b = Matrix::<T>::random(source, (k, n), layouts[1]);
+    let c = Matrix::<T>::random(source, (m, n), layouts[2]);
+    let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
+    let mut expected = c.clone();
+    reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
+    for isa in Isa::available() {
+        let mut found = c.clone();
+        let kernel = crate::gemm::kernel(isa);
+        let view = found.view_mut();
+        crate::gemm::multiply(kernel, None, (alpha, a.view()), b.view(), (beta, view), Parallelism::Serial);
+        assert_same_bits(&found.values, &expected.values, || {
+            format!("{} {isa} {m}x{n}x{k} layouts {layouts:?} alpha {alpha} beta {beta}", T::NAME)
+        });
+    }
+}
+
+#[test]
+fn every_instruction_set_takes_the_untuned_paths() {
+    let source = &mut Source::new(9);
+    let mut each = |sizes: [usize; 3]| {
+        let layouts = [(); 3].map(|()| source.choose(&[0, 0, 1, 2, 3, 4]));
+        let scales = [source.choose(&[1.0, 1.0, -1.5, 0.0]), source.choose(&[0.0, 1.0, 0.5])];
+        untuned_product::<f32>(sizes, layouts, scales);
+        untuned_product::<f64>(sizes, layouts, scales);
+    };
+    // Every width of the last strip and every height of the last tile; each of the kernels for few rows; one column.
+    for m in 1..=25 {
+        for n in 1..=33 {
+            each([m, n, 1 + (m + n) % 7]);
+        }
+    }
+    for m in [1, 2, 3, 4, 12, 13] {
+        for n in [1, 2, 63, 64, 65, 130, 257] {
+            for k in [0, 1, 64, 65, 300] {
+                each([m, n, k]);
+            }
+        }
+    }
+    // On both sides of the largest small product.
+    for sizes in [[64, 64, 64], [64, 64, 65], [64, 65, 64], [65, 64, 64], [16, 128, 128], [129, 128, 16]] {
+        each(sizes);
+    }
+}
