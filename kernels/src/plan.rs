@@ -104,7 +104,7 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let caches = Caches::of_this_core();
         let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
-        let few_strips = n <= 8 * kernel.lanes;
+        let few_strips = n <= 8 * kernel.lanes || n <= 16 * kernel.lanes && m >= 4 * n;
         let b_bytes = k * n * element;
         let aliased = |stride: isize| (stride.unsigned_abs() * element).is_multiple_of(PAGE);
         let short = k <= 64;

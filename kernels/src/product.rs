@@ -240,7 +240,7 @@ impl<T: Real> Product<T> {
         while let Some((j, cut)) = cuts.next() {
             if pack && !packed {
                 // SAFETY: passed on from the caller.
-                unsafe { self.pack_strip(block, (j, &cut), 0) };
+                unsafe { self.pack_strip(block, (j, &cut), (0, block.len)) };
             }
             let mut ahead = Ahead::NONE;
             let next = cuts.peek().copied().filter(|(_, next)| next.is_whole_pair() && cut.is_whole_pair());
@@ -277,7 +277,7 @@ impl<T: Real> Product<T> {
             }
             if let (1.., Some((j, next))) = (ahead.rows, next) {
                 // SAFETY: the rest of the next strip.
-                unsafe { self.pack_strip(block, (j, &next), block.len - ahead.rows) };
+                unsafe { self.pack_strip(block, (j, &next), (block.len - ahead.rows, ahead.rows)) };
             }
         }
     }
@@ -367,33 +367,32 @@ impl<T: Real> Product<T> {
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the strips.
     unsafe fn pack_block(&self, block: &Block<T>) {
-        let strip = block.strip();
-        let streams = self.task(0, 0).b_in_place && block.plan.vectors == 2;
-        let whole = if streams { block.width / strip } else { 0 };
+        let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
+        let dealt = self.task(0, 0).b_in_place && block.plan.vectors == 2;
+        let whole = if dealt { block.width / strip } else { 0 };
         for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
-            let stride = self.b.depth.inner_stride();
             let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
             let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
             // SAFETY: rows of the whole strips of B; the caller vouches for the room.
             unsafe { (block.kernel.deal)(source, whole, rows, panels) };
         }
-        for (j, cut) in block.cuts().filter(|&(j, _)| j >= whole * strip) {
-            // SAFETY: passed on from the caller.
-            unsafe { self.pack_strip(block, (j, &cut), 0) };
+        let by_rows = self.b.along.inner_stride().unsigned_abs() < stride.unsigned_abs();
+        for (row, rows) in steps(0..block.len, if by_rows { STREAMS } else { block.len }) {
+            for (j, cut) in block.cuts().filter(|&(j, _)| j >= whole * strip) {
+                // SAFETY: passed on from the caller.
+                unsafe { self.pack_strip(block, (j, &cut), (row, rows)) };
+            }
         }
     }
 
-    /// Packs the strip at column `j` of the block, but for the first `done` rows.
+    /// Packs `rows` rows from `row` on of the strip at column `j` of the block.
     ///
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the strip.
-    unsafe fn pack_strip(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), done: usize) {
-        let panel = (block.panel(j).wrapping_add(done * cut.span()), cut.span());
+    unsafe fn pack_strip(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), (row, rows): (usize, usize)) {
+        let panel = (block.panel(j).wrapping_add(row * cut.span()), cut.span());
         // SAFETY: the strip is part of B; the caller vouches for the room.
-        unsafe {
-            let depth = (block.k + done, block.len - done);
-            self.b.pack_panel(cut.kernel, (block.col + j, cut.width), depth, panel);
-        }
+        unsafe { self.b.pack_panel(cut.kernel, (block.col + j, cut.width), (block.k + row, rows), panel) };
     }
 
     /// Rows `row..row + height` of A, `k..k + len` deep, where they are or packed into `room`.
@@ -415,11 +414,17 @@ impl<T: Real> Product<T> {
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
-            let rows = Rows { row: len as isize, panels: kernel.whole[0].len(), ..rows };
+            let width = 2 * kernel.lanes;
+            let rows = Rows { row: len as isize, panels: width, ..rows };
+            let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
+            let stride = a.depth.inner_stride();
             for (from, count) in steps(0..len, STREAMS) {
-                for part in rows.parts() {
+                let source = (a.at(row).wrapping_offset(a.depth.offset(k + from)), stride);
+                // SAFETY: the panels are `width` wide, and the ranges are those of the caller.
+                unsafe { (kernel.deal)(source, whole, count, (room.wrapping_add(from * width), width * len)) };
+                for part in rows.parts().skip(whole) {
                     let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
-                    // SAFETY: the panels of all parts together are `height` wide; the ranges are those of the caller.
+                    // SAFETY: the panels of all parts together are `height` wide.
                     unsafe { a.pack_panel(kernel, (part.first, part.count), (k + from, count), panel) };
                 }
             }
@@ -453,13 +458,10 @@ impl<T: Real> Rows<T> {
     /// The parts that are one panel each; all rows at once where they are not panels.
     fn parts(self) -> impl Iterator<Item = Self> {
         let most = if self.panels > 0 { self.panels } else { self.count };
-        let mut first = 0;
-        heights(self.count, most).into_iter().flat_map(|(count, tiles)| repeat_n(count, tiles)).map(move |count| {
+        steps(0..self.count, most).map(move |(first, count)| {
             let ptr = self.ptr.wrapping_offset(first as isize * self.row);
             let (row, depth) = if self.panels > 0 { (1, count as isize) } else { (self.row, self.depth) };
-            let part = Self { first: self.first + first, count, ptr, row, depth, panels: 0 };
-            first += count;
-            part
+            Self { first: self.first + first, count, ptr, row, depth, panels: 0 }
         })
     }
 

@@ -4,6 +4,7 @@
 //! are transposed in registers instead, and the lanes hold neighbouring columns.
 
 use crate::Real;
+use crate::kernel::prefetch_far;
 use crate::simd::Transpose;
 
 /// `c <- a B + beta c` with `c` contiguous.
@@ -30,6 +31,9 @@ const GROUPS: usize = 2;
 /// Bytes of a column that are read at one visit: a cache line, which would be gone before a second visit where columns lie
 /// a power of two apart.
 const VISIT: usize = 64;
+
+/// Visits before its turn that a line is asked for.
+const AHEAD: usize = 4;
 
 /// Computes all columns.
 ///
@@ -75,6 +79,9 @@ unsafe fn vectors<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>, first: usize
         for start in (0..whole).step_by(visit) {
             for (g, acc) in acc.iter_mut().enumerate() {
                 let b = b.offset(g as isize * group);
+                for i in 0..S::LANES as isize {
+                    prefetch_far(b.wrapping_offset(i * b_column).wrapping_add(start + AHEAD * visit), 1);
+                }
                 let mut v = *acc;
                 for p in (start..(start + visit).min(whole)).step_by(S::COLUMNS) {
                     let columns = s.load_columns(b.add(p), b_column);
