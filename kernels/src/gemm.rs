@@ -6,7 +6,7 @@ use crate::axis::Axis;
 use crate::block::Blocks;
 use crate::kernel::Kernel;
 use crate::pack::Operand;
-use crate::plan::{Reading, vectors};
+use crate::plan::{FEW_ROWS, Reading, SHORT, vectors};
 use crate::product::Product;
 use crate::small::{is_small, small};
 use crate::team;
@@ -171,7 +171,7 @@ impl<T: Real> Product<T> {
             return part(0..m, 0..n);
         }
         let nanoseconds = nanoseconds::<T>(shape);
-        let grid = Grid::new([m, n], vectors(m) * kernel.lanes, rayon::current_num_threads(), nanoseconds);
+        let grid = Grid::new(shape, vectors(m) * kernel.lanes, rayon::current_num_threads(), nanoseconds);
         let shared = team::share(grid.pieces(), nanoseconds, &|piece| {
             let (rows, cols) = grid.piece(piece);
             part(rows, cols);
@@ -199,10 +199,13 @@ struct Grid {
 }
 
 impl Grid {
-    /// Pieces of at least two strips of `strip` columns each. Columns are cut first: each strip of B is then packed once.
-    fn new([m, n]: [usize; 2], strip: usize, threads: usize, nanoseconds: usize) -> Self {
-        let pieces = (nanoseconds / PIECE).clamp(threads, 8 * threads);
-        let across = n.div_ceil(2 * strip).min(pieces).max(1);
+    /// Pieces of whole strips of `strip` columns, about square, so that little of A and B is read twice; but of whole rows
+    /// where `k` is short and writing C is what takes the time.
+    fn new([m, n, k]: [usize; 3], strip: usize, threads: usize, nanoseconds: usize) -> Self {
+        let most = if m <= FEW_ROWS { 2 } else { 6 } * threads;
+        let pieces = (nanoseconds / PIECE).clamp(threads, most);
+        let square = (pieces * n).div_ceil(m.max(1)).isqrt();
+        let across = if k <= SHORT && m > pieces * ROWS { 1 } else { square.clamp(1, n.div_ceil(strip)).min(pieces) };
         let cols = n.div_ceil(across).next_multiple_of(strip);
         let down = pieces.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
         let rows = m.div_ceil(down).next_multiple_of(if m > ROWS { ROWS } else { 1 });
@@ -234,8 +237,8 @@ mod tests {
         for [m, n] in [[1, 1], [1, 4096], [4096, 1], [5, 70], [64, 64], [100, 100], [1000, 33], [192, 192], [257, 1025]]
         {
             for threads in [2, 3, 8, 64] {
-                for nanoseconds in [0, 5_000, 100_000, 10_000_000] {
-                    let grid = Grid::new([m, n], 16, threads, nanoseconds);
+                for (k, nanoseconds) in [(9, 0), (9, 100_000), (100, 5_000), (100, 100_000), (1000, 10_000_000)] {
+                    let grid = Grid::new([m, n, k], 16, threads, nanoseconds);
                     let mut covered = vec![0; m * n];
                     for index in 0..grid.pieces() {
                         let (rows, cols) = grid.piece(index);

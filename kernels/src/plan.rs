@@ -88,12 +88,14 @@ pub(crate) fn vectors(m: usize) -> usize {
     }
 }
 
+/// Up to this depth, writing C is what takes the time.
+pub(crate) const SHORT: usize = 64;
 /// Rows that are read at once from far away: as many streams as the hardware follows.
 pub(crate) const STREAMS: usize = 8;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
 /// Up to this many rows, B is not worth packing, wherever it is.
-const FEW_ROWS: usize = 16;
+pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B whose rows do not share sets of the cache is better streamed than packed.
 const SOME_ROWS: usize = 96;
 
@@ -107,7 +109,7 @@ impl Plan {
         let few_strips = n <= 8 * kernel.lanes || n <= 16 * kernel.lanes && m >= 4 * n;
         let b_bytes = k * n * element;
         let aliased = |stride: isize| (stride.unsigned_abs() * element).is_multiple_of(PAGE);
-        let short = k <= 64;
+        let short = k <= SHORT;
 
         let b_possible = |reading| match reading {
             Reading::InPlace | Reading::Streamed => task.b_in_place,

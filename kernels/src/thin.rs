@@ -4,7 +4,6 @@
 //! are transposed in registers instead, and the lanes hold neighbouring columns.
 
 use crate::Real;
-use crate::kernel::prefetch_far;
 use crate::simd::Transpose;
 
 /// `c <- a B + beta c` with `c` contiguous.
@@ -32,20 +31,20 @@ const GROUPS: usize = 2;
 /// a power of two apart.
 const VISIT: usize = 64;
 
-/// Visits before its turn that a line is asked for.
-const AHEAD: usize = 4;
-
 /// Computes all columns.
 ///
 /// # Safety
 /// The elements of a, B and c must be readable; c's must be writable, nobody else's, and initialised unless `beta` is 0.
 #[inline(always)]
 pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
+    // Columns a page apart share a set of the first-level cache, which has no room for two groups.
+    let aliased = (job.b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(4096);
+    let most = if aliased { 1 } else { GROUPS };
     let mut first = 0;
     // SAFETY: each call stays within the columns of B, which the caller vouches for.
     unsafe {
         while job.n - first >= S::LANES {
-            let groups = ((job.n - first) / S::LANES).min(GROUPS);
+            let groups = ((job.n - first) / S::LANES).min(most);
             vectors::<T, S>(s, job, first, groups);
             first += groups * S::LANES;
         }
@@ -79,9 +78,6 @@ unsafe fn vectors<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>, first: usize
         for start in (0..whole).step_by(visit) {
             for (g, acc) in acc.iter_mut().enumerate() {
                 let b = b.offset(g as isize * group);
-                for i in 0..S::LANES as isize {
-                    prefetch_far(b.wrapping_offset(i * b_column).wrapping_add(start + AHEAD * visit), 1);
-                }
                 let mut v = *acc;
                 for p in (start..(start + visit).min(whole)).step_by(S::COLUMNS) {
                     let columns = s.load_columns(b.add(p), b_column);
