@@ -161,6 +161,12 @@ fn tiles_stay_inside<T: Real>() {
                     whole += 1;
                 }
             }
+            for (vectors, heights) in (1..).zip(kernel.streaming) {
+                for (height, &multiply) in (1..).zip(*heights) {
+                    bench.check_tiles(multiply, lanes, height, (vectors * lanes, vectors * lanes));
+                    whole += 1;
+                }
+            }
             for (vectors, heights) in (1..).zip(kernel.edge) {
                 for (height, &multiply) in (1..).zip(*heights) {
                     for last in 1..=lanes {
@@ -170,7 +176,7 @@ fn tiles_stay_inside<T: Real>() {
                 }
             }
             // Every width has kernels of both sorts, and no list was passed over.
-            assert!(kernel.whole.len() == 8 && kernel.edge.len() == 8);
+            assert!([kernel.whole, kernel.streaming, kernel.edge].iter().all(|table| table.len() == 8));
             assert!(whole >= 17 && edge >= 17, "{}: {whole} and {edge} kernels", bench.name);
             assert_eq!(bench.runs, RUNS * (whole + lanes * edge), "{}", bench.name);
         }
@@ -268,6 +274,37 @@ fn arranging_stays_inside<T: Real>() {
     }
 }
 
+fn dealing_stays_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa}, dealing", T::NAME));
+            let span = 2 * kernel.lanes;
+            for (strips, len) in (1..=4).flat_map(|strips| DEPTHS.map(|len| (strips, len))) {
+                for gap in [0, 3] {
+                    let (width, step) = (strips * span, len * span + gap);
+                    let stride = width + gap;
+                    let source = bench.lines(len, width, stride);
+                    let mut expected = vec![nan(); if len == 0 { 0 } else { (strips - 1) * step + len * span }];
+                    for (p, j) in (0..len).flat_map(|p| (0..width).map(move |j| (p, j))) {
+                        expected[j / span * step + p * span + j % span] = source[p * stride + j];
+                    }
+                    for edge in Edge::BOTH {
+                        let text = format!("{} {strips} strips, {len} rows, gap {gap} at its {edge:?}", bench.name);
+                        let [from, to, ..] = &mut bench.memory;
+                        let panels = to.place(&vec![nan(); expected.len()], edge);
+                        let (source, to) = (from.place(&source, edge).as_ptr(), panels.as_mut_ptr());
+                        // SAFETY: the operands are as large as the strips and strides say.
+                        named(&text, || unsafe { (kernel.deal)((source, stride as isize), strips, len, (to, step)) });
+                        assert_same_bits(panels, &expected, || text.clone());
+                    }
+                    bench.runs += 1;
+                }
+            }
+            assert_eq!(bench.runs, 2 * 4 * DEPTHS.len());
+        }
+    }
+}
+
 /// The tests of both element types.
 macro_rules! both {
     ($($name:ident: $test:ident;)+) => {
@@ -284,4 +321,5 @@ both! {
     every_packing_tile_stays_inside_its_operands_and_its_panel: packing_stays_inside;
     every_row_vector_stays_inside_its_operands: columns_stay_inside;
     every_copy_and_transpose_stays_inside_its_operands: arranging_stays_inside;
+    every_deal_stays_inside_its_operands: dealing_stays_inside;
 }
