@@ -21,6 +21,7 @@ mod axis;
 mod block;
 mod cache;
 pub mod conv;
+mod cut;
 mod dispatch;
 mod elementary;
 pub mod gemm;

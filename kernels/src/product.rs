@@ -6,8 +6,9 @@ use std::ptr::null_mut;
 
 use crate::Real;
 use crate::block::Blocks;
+use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
-use crate::kernel::{Ahead, Kernel, Multiply, Run};
+use crate::kernel::{Ahead, Kernel, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task};
 use crate::scratch::with_scratch;
@@ -24,78 +25,6 @@ pub(crate) struct Product<T> {
     pub(crate) b: Operand<T>,
     pub(crate) beta: T,
     pub(crate) c: Output<T>,
-}
-
-/// Neighbouring columns of C, and the kernel that has their number of vectors.
-#[derive(Clone, Copy)]
-pub(crate) struct Cut<T: 'static> {
-    pub(crate) kernel: &'static Kernel<T>,
-    pub(crate) vectors: usize,
-    pub(crate) width: usize,
-}
-
-impl<T: Real> Cut<T> {
-    /// The next strip when `remaining` columns are left, at most `vectors` wide. The last ones are cut so that few lanes
-    /// idle.
-    #[inline]
-    pub(crate) fn new(kernel: &'static Kernel<T>, vectors: usize, remaining: usize) -> Self {
-        let lanes = kernel.lanes;
-        if remaining >= vectors * lanes {
-            return Self { kernel, vectors, width: vectors * lanes };
-        }
-        let (whole, rest) = (remaining / lanes, remaining % lanes);
-        match kernel.half {
-            Some(half) if rest > 0 && rest <= half.lanes => {
-                if whole > 0 {
-                    Self { kernel, vectors: whole, width: whole * lanes }
-                } else {
-                    Self { kernel: half, vectors: 1, width: rest }
-                }
-            }
-            _ => Self { kernel, vectors: whole + usize::from(rest > 0), width: remaining },
-        }
-    }
-
-    /// Columns that the kernel's vectors span.
-    #[inline]
-    pub(crate) fn span(&self) -> usize {
-        self.vectors * self.kernel.lanes
-    }
-
-    /// Columns of the last vector.
-    #[inline]
-    pub(crate) fn last(&self) -> usize {
-        self.width - (self.vectors - 1) * self.kernel.lanes
-    }
-
-    /// The kernels of this width, by height.
-    #[inline]
-    pub(crate) fn tiles(&self) -> &'static [Multiply<T>] {
-        let kernels = if self.is_edge() { self.kernel.edge } else { self.kernel.whole };
-        kernels[self.vectors - 1]
-    }
-
-    /// Whether this is what a packing kernel takes.
-    fn is_whole_pair(&self) -> bool {
-        self.vectors == 2 && !self.is_edge()
-    }
-
-    /// Whether the last vector is cut.
-    #[inline]
-    pub(crate) fn is_edge(&self) -> bool {
-        self.width < self.span()
-    }
-}
-
-/// `rows` cut into as few tiles of at most `most` rows as will do, as even as can be: `(rows of a tile, tiles)`, twice.
-#[inline]
-pub(crate) fn heights(rows: usize, most: usize) -> [(usize, usize); 2] {
-    if rows <= most {
-        return [(rows, 1), (0, 0)];
-    }
-    let tiles = rows.div_ceil(most);
-    let (low, high) = (rows / tiles, rows % tiles);
-    [(low + 1, high), (low, tiles - high)]
 }
 
 impl<T: Real> Product<T> {
@@ -504,35 +433,6 @@ impl<T: Real> Block<'_, T> {
     /// Columns of a whole strip.
     fn strip(&self) -> usize {
         self.plan.vectors * self.kernel.lanes
-    }
-}
-
-/// The strips of a block: the column that each starts at, and its cut.
-#[derive(Clone)]
-struct Cuts<T: 'static> {
-    kernel: &'static Kernel<T>,
-    vectors: usize,
-    next: usize,
-    end: usize,
-}
-
-impl<T> Cuts<T> {
-    fn skip_columns(&mut self, columns: usize) {
-        self.next += columns;
-    }
-}
-
-impl<T: Real> Iterator for Cuts<T> {
-    type Item = (usize, Cut<T>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next == self.end {
-            return None;
-        }
-        let (column, cut) = (self.next, Cut::new(self.kernel, self.vectors, self.end - self.next));
-        self.next += cut.width;
-        Some((column, cut))
     }
 }
 

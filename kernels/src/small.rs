@@ -1,9 +1,9 @@
 //! Small products: operands are read in place and nothing is planned, because a plan would take as long.
 
 use crate::Real;
+use crate::cut::{Cut, heights};
 use crate::kernel::{Ahead, Kernel, Run};
 use crate::plan::vectors;
-use crate::product::{Cut, heights};
 
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
 #[inline]

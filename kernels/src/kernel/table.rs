@@ -1,0 +1,162 @@
+//! The kernels of an instruction set, compiled for its instructions and listed.
+
+/// Gives a token its kernels: those one vector wide for the first list of heights, two for the second, two of which the
+/// last is cut for the third, and flatter ones that are wider. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
+macro_rules! kernel_table {
+    (
+        $token:ident,
+        [$($attribute:meta)?],
+        narrow: $narrow:ident,
+        half: $half:expr,
+        one: [$($one:literal)+],
+        two: [$($two:literal)+],
+        cut: [$($cut:literal)+]
+    ) => {
+        impl $token {
+            /// The kernels of this set.
+            pub(crate) fn kernel<T: Real>(self) -> &'static Kernel<T>
+            where
+                $token: Simd<T>,
+                $narrow: Transpose<T>,
+            {
+                table()
+            }
+        }
+
+        /// The kernels, for who has the proof.
+        pub(super) const fn table<T: Real>() -> &'static Kernel<T>
+        where
+            $token: Simd<T>,
+            $narrow: Transpose<T>,
+        {
+            use $crate::kernel::{NEAR, PACK, STREAM};
+            const {
+                &Kernel {
+                    lanes: <$token as Simd<T>>::LANES,
+                    whole: &[
+                        &[$(tiles::<T, $one, 1, false, NEAR>),+],
+                        &[$(tiles::<T, $two, 2, false, NEAR>),+],
+                        &[tiles::<T, 1, 3, false, NEAR>, tiles::<T, 2, 3, false, NEAR>, tiles::<T, 3, 3, false, NEAR>],
+                        &[tiles::<T, 1, 4, false, NEAR>, tiles::<T, 2, 4, false, NEAR>],
+                        &[tiles::<T, 1, 5, false, NEAR>],
+                        &[tiles::<T, 1, 6, false, NEAR>],
+                        &[tiles::<T, 1, 7, false, NEAR>],
+                        &[tiles::<T, 1, 8, false, NEAR>],
+                    ],
+                    edge: &[
+                        &[$(tiles::<T, $one, 1, true, NEAR>),+],
+                        &[$(tiles::<T, $cut, 2, true, NEAR>),+],
+                        &[tiles::<T, 1, 3, true, NEAR>, tiles::<T, 2, 3, true, NEAR>, tiles::<T, 3, 3, true, NEAR>],
+                        &[tiles::<T, 1, 4, true, NEAR>, tiles::<T, 2, 4, true, NEAR>],
+                        &[tiles::<T, 1, 5, true, NEAR>],
+                        &[tiles::<T, 1, 6, true, NEAR>],
+                        &[tiles::<T, 1, 7, true, NEAR>],
+                        &[tiles::<T, 1, 8, true, NEAR>],
+                    ],
+                    streaming: &[
+                        &[],
+                        &[$(tiles::<T, $two, 2, false, STREAM>),+],
+                        &[
+                            tiles::<T, 1, 3, false, STREAM>,
+                            tiles::<T, 2, 3, false, STREAM>,
+                            tiles::<T, 3, 3, false, STREAM>,
+                        ],
+                        &[tiles::<T, 1, 4, false, STREAM>, tiles::<T, 2, 4, false, STREAM>],
+                        &[],
+                        &[],
+                        &[],
+                        &[tiles::<T, 1, 8, false, STREAM>],
+                    ],
+                    packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
+                    columns: columns::<T>,
+                    deal: deal::<T>,
+                    copy: copy::<T>,
+                    transpose: transpose::<T>,
+                    chains: chains_entry::<T>,
+                    half: $half,
+                }
+            }
+        }
+
+        /// # Safety
+        /// As [`Multiply`](crate::kernel::Multiply); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
+            run: &$crate::kernel::Run<T>,
+        ) where
+            $token: Simd<T>,
+        {
+            // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
+            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, LOOK>($token(()), run) }
+        }
+
+        /// # Safety
+        /// As [`thin::columns`](crate::thin::columns); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn columns<T: Real>(job: &$crate::thin::Columns<T>)
+        where
+            $narrow: Transpose<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::thin::columns::<T, $narrow>($narrow(()), job) }
+        }
+
+        /// # Safety
+        /// As [`pack::deal`](crate::pack::deal); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn deal<T: Real>(source: (*const T, isize), strips: usize, len: usize, panels: (*mut T, usize))
+        where
+            $token: Simd<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::pack::deal::<T, $token>($token(()), source, strips, len, panels) }
+        }
+
+        /// # Safety
+        /// As [`Arrange`](crate::kernel::Arrange); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn copy<T: Real>(source: *const T, stride: isize, width: usize, len: usize, panel: *mut T, row: usize)
+        where
+            $token: Simd<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::pack::copy::<T, $token>($token(()), source, stride, width, len, panel, row) }
+        }
+
+        /// # Safety
+        /// As [`Arrange`](crate::kernel::Arrange); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn transpose<T: Real>(
+            source: *const T,
+            stride: isize,
+            width: usize,
+            len: usize,
+            panel: *mut T,
+            row: usize,
+        ) where
+            $narrow: Transpose<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::pack::transpose::<T, $narrow>($narrow(()), source, stride, width, len, panel, row) }
+        }
+
+        fn chains_entry<T: Real>(rounds: usize) -> (T, usize)
+        where
+            $token: Simd<T>,
+        {
+            $(#[$attribute])?
+            fn chains<T: Real>(s: $token, rounds: usize) -> (T, usize)
+            where
+                $token: Simd<T>,
+            {
+                $crate::kernel::chains::<T, $token, { [$($one),+].len() }>(s, rounds)
+            }
+            #[allow(unused_unsafe)] // the portable set needs no proof
+            // SAFETY: as for `tiles`.
+            unsafe {
+                chains($token(()), rounds)
+            }
+        }
+    };
+}
+pub(crate) use kernel_table;
