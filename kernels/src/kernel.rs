@@ -108,7 +108,8 @@ pub(crate) type Arrange<T> =
     unsafe fn(source: *const T, stride: isize, width: usize, len: usize, panel: *mut T, row: usize);
 
 /// Copies rows of neighbouring strips into panels; see [`crate::pack::deal`].
-pub(crate) type Deal<T> = unsafe fn(source: (*const T, isize), strips: usize, len: usize, panels: (*mut T, usize));
+pub(crate) type Deal<T> =
+    unsafe fn(source: (*const T, isize), strips: (usize, usize), len: usize, panels: (*mut T, usize));
 
 /// What an instruction set offers.
 pub struct Kernel<T: 'static> {

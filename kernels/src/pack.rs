@@ -157,8 +157,8 @@ pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
     }
 }
 
-/// Copies `len` rows of neighbouring strips, two vectors wide each, into the strips' panels. Rows are `stride` elements
-/// apart in the source, and panels `step`.
+/// Copies `len` rows of neighbouring strips, each `span` elements wide, an even number of vectors, into the strips' panels.
+/// Rows are `stride` elements apart in the source, and panels `step`.
 ///
 /// # Safety
 /// The source must be readable and the panels writable.
@@ -166,19 +166,20 @@ pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
 pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     s: S,
     (source, stride): (*const T, isize),
-    strips: usize,
+    (strips, span): (usize, usize),
     len: usize,
     (panels, step): (*mut T, usize),
 ) {
-    let span = 2 * S::LANES;
     for strip in 0..strips {
         let (mut source, mut panel) = (source.wrapping_add(strip * span), panels.wrapping_add(strip * step));
         for _ in 0..len {
-            // SAFETY: a row of a strip, which the caller vouches for.
-            unsafe {
-                let (first, second) = (s.load(source), s.load(source.add(S::LANES)));
-                s.store(panel, first);
-                s.store(panel.add(S::LANES), second);
+            for j in (0..span).step_by(2 * S::LANES) {
+                // SAFETY: a row of a strip, which the caller vouches for.
+                unsafe {
+                    let (first, second) = (s.load(source.add(j)), s.load(source.add(j + S::LANES)));
+                    s.store(panel.add(j), first);
+                    s.store(panel.add(j + S::LANES), second);
+                }
             }
             source = source.wrapping_offset(stride);
             panel = panel.wrapping_add(span);

@@ -303,7 +303,7 @@ impl<T: Real> Product<T> {
             let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
             let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
             // SAFETY: rows of the whole strips of B; the caller vouches for the room.
-            unsafe { (block.kernel.deal)(source, whole, rows, panels) };
+            unsafe { (block.kernel.deal)(source, (whole, strip), rows, panels) };
         }
         let by_rows = self.b.along.inner_stride().unsigned_abs() < stride.unsigned_abs();
         for (row, rows) in steps(0..block.len, if by_rows { STREAMS } else { block.len }) {
@@ -343,14 +343,14 @@ impl<T: Real> Product<T> {
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
-            let width = 2 * kernel.lanes;
+            let width = (2 * kernel.lanes).next_multiple_of(PANEL_ROWS);
             let rows = Rows { row: len as isize, panels: width, ..rows };
             let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
             let stride = a.depth.inner_stride();
             for (from, count) in steps(0..len, STREAMS) {
                 let source = (a.at(row).wrapping_offset(a.depth.offset(k + from)), stride);
                 // SAFETY: the panels are `width` wide, and the ranges are those of the caller.
-                unsafe { (kernel.deal)(source, whole, count, (room.wrapping_add(from * width), width * len)) };
+                unsafe { (kernel.deal)(source, (whole, width), count, (room.wrapping_add(from * width), width * len)) };
                 for part in rows.parts().skip(whole) {
                     let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
                     // SAFETY: the panels of all parts together are `height` wide.
@@ -364,6 +364,9 @@ impl<T: Real> Product<T> {
         Rows { row: (len + PAD) as isize, ..rows }
     }
 }
+
+/// Rows of A in a panel come in multiples of this many: enough for tiles of at least five.
+const PANEL_ROWS: usize = 16;
 
 /// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
 const PAD: usize = 16;

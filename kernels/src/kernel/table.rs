@@ -104,7 +104,7 @@ macro_rules! kernel_table {
         /// # Safety
         /// As [`pack::deal`](crate::pack::deal); and the CPU has the instructions.
         $(#[$attribute])?
-        unsafe fn deal<T: Real>(source: (*const T, isize), strips: usize, len: usize, panels: (*mut T, usize))
+        unsafe fn deal<T: Real>(source: (*const T, isize), strips: (usize, usize), len: usize, panels: (*mut T, usize))
         where
             $token: Simd<T>,
         {

@@ -278,9 +278,9 @@ fn dealing_stays_inside<T: Real>() {
     for isa in Isa::available() {
         for kernel in tables::<T>(isa) {
             let bench = &mut Bench::<T>::new(format!("{} {isa}, dealing", T::NAME));
-            let span = 2 * kernel.lanes;
             for (strips, len) in (1..=4).flat_map(|strips| DEPTHS.map(|len| (strips, len))) {
-                for gap in [0, 3] {
+                for (gap, span) in [(0, 2), (3, 2), (0, 4), (3, 4)].map(|(gap, vectors)| (gap, vectors * kernel.lanes))
+                {
                     let (width, step) = (strips * span, len * span + gap);
                     let stride = width + gap;
                     let source = bench.lines(len, width, stride);
@@ -294,13 +294,15 @@ fn dealing_stays_inside<T: Real>() {
                         let panels = to.place(&vec![nan(); expected.len()], edge);
                         let (source, to) = (from.place(&source, edge).as_ptr(), panels.as_mut_ptr());
                         // SAFETY: the operands are as large as the strips and strides say.
-                        named(&text, || unsafe { (kernel.deal)((source, stride as isize), strips, len, (to, step)) });
+                        named(&text, || unsafe {
+                            (kernel.deal)((source, stride as isize), (strips, span), len, (to, step))
+                        });
                         assert_same_bits(panels, &expected, || text.clone());
                     }
                     bench.runs += 1;
                 }
             }
-            assert_eq!(bench.runs, 2 * 4 * DEPTHS.len());
+            assert_eq!(bench.runs, 4 * 4 * DEPTHS.len());
         }
     }
 }
