@@ -167,7 +167,7 @@ impl<T: Real> Product<T> {
             // SAFETY: passed on from the caller; the ranges of different calls do not meet.
             unsafe { product.compute(kernel, tuning, rows, cols) };
         };
-        if is_for_one::<T>(shape, parallelism) {
+        if m == 0 || n == 0 || is_for_one::<T>(shape, parallelism) {
             return part(0..m, 0..n);
         }
         let nanoseconds = nanoseconds::<T>(shape);

@@ -11,8 +11,8 @@
 //! | a[0][0] a[0][1]..|  |  c: MR x width  |   row i at c + i * c_row
 //! | a[1][0] a[1][1]..|  |                 |
 //! +------------------+  +-----------------+
-//!   element (i, p) at     the next tile of the strip is MR rows below
-//!   a + i * a_row + p * a_depth
+//!   element (i, p) at     the next tile of the run is MR rows below
+//!   a + i * a_row + p * a_depth     or as many columns to the right
 //! ```
 //!
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
@@ -307,7 +307,7 @@ const MAX_GROUPS: usize = 4;
 /// it keeps in registers.
 #[inline(always)]
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
-pub(crate) fn opaque(mut x: isize) -> isize {
+fn opaque(mut x: isize) -> isize {
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     // SAFETY: no instruction.
     unsafe {

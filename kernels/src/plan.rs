@@ -148,7 +148,7 @@ impl Plan {
                 Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
                 // A few strips of B stay in the second level however deep they are, so C need not be visited again.
                 _ if few_strips && a == Reading::InPlace => {
-                    Blocks { kc: most.kc.max(caches.l2 / 2 / (n * element)), ..most }
+                    Blocks { kc: most.kc.max(caches.l2 / 2 / (n.next_multiple_of(strip) * element)), ..most }
                 }
                 _ => most,
             }

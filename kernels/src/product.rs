@@ -173,7 +173,7 @@ impl<T: Real> Product<T> {
             }
             let mut ahead = Ahead::NONE;
             let next = cuts.peek().copied().filter(|(_, next)| next.is_whole_pair() && cut.is_whole_pair());
-            packed = next.is_some() && pack && block.plan.b == Reading::InPassing;
+            packed = next.is_some() && pack;
             if let (true, Some((j, next))) = (packed, next) {
                 let gap = a.parts().map(|part| part.count.div_ceil(next.tiles().len())).sum();
                 ahead = Ahead {

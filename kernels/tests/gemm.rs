@@ -354,3 +354,16 @@ fn views_refuse_short_slices_and_overlap() {
     assert!(MatRef::strided(&data, 3, 3, 0, 1).is_ok());
     assert!(MatRef::strided(&data, usize::MAX, 2, usize::MAX, 1).is_err());
 }
+
+#[test]
+fn an_empty_result_of_large_operands_is_no_work_for_several_threads() {
+    let data = vec![1.0f32; 1000 * 1000];
+    let square = MatRef::row_major(&data, 1000, 1000).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for (m, n) in [(0, 1000), (1000, 0), (0, 0)] {
+        let (a, b) = (square.submatrix(0, 0, m, 1000), square.submatrix(0, 0, 1000, n));
+        let mut empty: [f32; 0] = [];
+        let c = MatMut::row_major(&mut empty, m, n).unwrap();
+        pool.install(|| gemm(1.0, a, b, 0.0, c, Parallelism::Rayon));
+    }
+}
