@@ -22,6 +22,7 @@ use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
 use crate::{Isa, Real};
 
+pub(crate) mod gather;
 mod table;
 #[cfg(all(test, unix))]
 mod tests;
@@ -123,6 +124,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `packing[MR - 1]`: two whole vectors wide, with a look at [`Ahead`].
     pub(crate) packing: &'static [Multiply<T>],
+    /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
+    pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
     pub(crate) deal: Deal<T>,

@@ -123,7 +123,8 @@ impl<T: Real> Operand<T> {
     }
 }
 
-fn scale<T: Real>(elements: &mut [T], factor: T) {
+/// Multiplies each element.
+pub(crate) fn scale<T: Real>(elements: &mut [T], factor: T) {
     elements.iter_mut().for_each(|x| *x = factor * *x);
 }
 

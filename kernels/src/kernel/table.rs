@@ -68,6 +68,24 @@ macro_rules! kernel_table {
                         &[tiles::<T, 1, 8, false, STREAM>],
                     ],
                     packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
+                    gather: &[
+                        &[
+                            gather::<T, 1, 1>,
+                            gather::<T, 2, 1>,
+                            gather::<T, 3, 1>,
+                            gather::<T, 4, 1>,
+                            gather::<T, 5, 1>,
+                            gather::<T, 6, 1>,
+                        ],
+                        &[
+                            gather::<T, 1, 2>,
+                            gather::<T, 2, 2>,
+                            gather::<T, 3, 2>,
+                            gather::<T, 4, 2>,
+                            gather::<T, 5, 2>,
+                            gather::<T, 6, 2>,
+                        ],
+                    ],
                     columns: columns::<T>,
                     deal: deal::<T>,
                     copy: copy::<T>,
@@ -88,6 +106,18 @@ macro_rules! kernel_table {
         {
             // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
             unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, LOOK>($token(()), run) }
+        }
+
+        /// # Safety
+        /// As [`Collect`](crate::kernel::gather::Collect); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn gather<T: Real, const MR: usize, const NV: usize>(tile: &$crate::kernel::gather::Gather<'_, T>)
+        where
+            $token: Simd<T>,
+            $narrow: Transpose<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::kernel::gather::gather::<T, $token, $narrow, MR, NV>($token(()), $narrow(()), tile) }
         }
 
         /// # Safety

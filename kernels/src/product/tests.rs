@@ -121,7 +121,7 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
                 let dw = (1.0, to(&mut fw, ws));
                 backward_weights_tuned(&tuning, &geometry, (-1.5, of(&y, ys)), of(&x, xs), dw, serial);
             });
-            assert!(rooms[0] >= 3 && rooms[1] >= 3, "{case}: {rooms:?} rooms");
+            assert!(rooms[0] >= 2 && rooms[1] >= 3, "{case}: {rooms:?} rooms");
             assert_same_bits(&fy, &ey, || format!("forward {case}"));
             assert_same_bits(&fx, &ex, || format!("backward_input {case}"));
             assert_same_bits(&fw, &ew, || format!("backward_weights {case}"));
