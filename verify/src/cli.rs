@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
-pub use self::bench::{Bench, BenchArgs, BenchGemmArgs};
+pub use self::bench::{Bench, BenchArgs, BenchConvArgs, BenchGemmArgs};
 use crate::study::Criterion;
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.

@@ -1,6 +1,5 @@
 //! What the rounds of one case say.
 
-use super::shape::{Shape, Type};
 use super::statistics::Times;
 use super::team::Member;
 
@@ -9,17 +8,17 @@ use super::team::Member;
 pub struct Entry {
     /// The library.
     pub member: Member,
-    /// None where the library cannot say the form.
+    /// None where the library cannot say the case.
     pub times: Option<Times>,
 }
 
 /// One case, timed.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Element type.
-    pub of: Type,
-    /// What was multiplied.
-    pub shape: Shape,
+    /// What was computed, for the eye.
+    pub case: String,
+    /// Floating-point operations in a call.
+    pub operations: f64,
     /// What multiply-adds in registers would have taken.
     pub peak: Times,
     /// This project.
@@ -33,7 +32,7 @@ pub struct Comparison {
 impl Comparison {
     /// Our times.
     pub fn ours(&self) -> &Times {
-        self.fathom.times.as_ref().expect("we multiply every form")
+        self.fathom.times.as_ref().expect("we compute every case")
     }
 
     /// The fastest peer by its median.
@@ -89,7 +88,7 @@ impl Comparison {
 
     /// GFLOP/s at `seconds` a call.
     pub fn rate(&self, seconds: f64) -> f64 {
-        self.shape.operations() / seconds / 1e9
+        self.operations / seconds / 1e9
     }
 }
 
@@ -105,10 +104,10 @@ pub mod tests {
     }
 
     /// A case in which we take 4, the best peer 3, and multiply-adds alone 2.
-    pub fn example(shape: &str) -> Comparison {
+    pub fn example(case: &str) -> Comparison {
         Comparison {
-            of: Type::F32,
-            shape: shape.parse().unwrap(),
+            case: case.to_owned(),
+            operations: 2e9,
             peak: entry("peak", Some(2.0)).times.unwrap(),
             fathom: entry("fathom", Some(4.0)),
             serial: Some(entry("serial", Some(6.0))),
@@ -118,7 +117,7 @@ pub mod tests {
 
     #[test]
     fn ratios_are_to_the_best_peer_that_can() {
-        let found = example("10");
+        let found = example("f32 10");
         let ours = found.ours();
         assert_eq!(found.best().unwrap().0.name, "best");
         assert_eq!(found.ratio(ours), Some(0.75));

@@ -9,7 +9,7 @@ use super::peer::{CRATES, Entrant};
 use super::rounds::{self, Budget};
 use super::shape::{Shape, Type};
 use super::table::Cell;
-use super::team::{Local, Member, Team};
+use super::team::{Case, Local, Member, Team};
 use super::worker::Remote;
 use super::{row, shape, table, threads};
 use crate::Usage;
@@ -38,14 +38,13 @@ pub fn run(args: &BenchGemmArgs, out: &mut impl Write) -> Result<()> {
     // SAFETY: nothing has been run yet that starts threads.
     unsafe { threads::limit(args.cores) };
     let entrants = entrants(args)?;
-    let mut team: Box<dyn Team> = match args.cores {
+    let mut team: Box<dyn Team<Case = Case>> = match args.cores {
         1 => Box::new(Local::load(&entrants, 1)?),
         cores => Box::new(Remote::start(&entrants, cores)?),
     };
     let line = choose(args, &entrants, &*team)?;
     let provenance = Provenance::here();
-    let cases: Vec<(Type, Shape)> =
-        args.types.iter().flat_map(|&of| shapes.iter().map(move |&shape| (of, shape))).collect();
+    let cases: Vec<Case> = args.types.iter().flat_map(|&of| shapes.iter().map(move |&shape| (of, shape))).collect();
     let progress = Progress::new(cases.len() as u64);
     let budget = Budget { rounds: args.rounds as usize, seconds: args.seconds };
     let mut all = Vec::with_capacity(cases.len());
@@ -53,7 +52,7 @@ pub fn run(args: &BenchGemmArgs, out: &mut impl Write) -> Result<()> {
         progress.start(&format!("{of} {shape}"));
         let found = compare(&mut *team, &line, (of, shape), budget).with_context(|| reproduce(args, of, shape))?;
         progress.advance(1);
-        progress.aside(|| print(args, out, &found, all.is_empty(), &provenance))?;
+        progress.aside(|| print(args, out, ((of, shape), &found), all.is_empty(), &provenance))?;
         all.push(found);
     }
     progress.finish();
@@ -70,12 +69,12 @@ pub fn run(args: &BenchGemmArgs, out: &mut impl Write) -> Result<()> {
 fn print(
     args: &BenchGemmArgs,
     out: &mut impl Write,
-    found: &Comparison,
+    (case, found): (Case, &Comparison),
     first: bool,
     provenance: &Provenance,
 ) -> Result<()> {
     if args.json {
-        for row in row::rows(found, args.cores, provenance) {
+        for row in row::rows(case, found, args.cores, provenance) {
             writeln!(out, "{}", serde_json::to_string(&row)?)?;
         }
         return Ok(out.flush()?);
@@ -121,7 +120,7 @@ fn no_such_peer(unknown: &str, known: &[String]) -> Usage {
 }
 
 /// Who of the team runs.
-fn choose(args: &BenchGemmArgs, entrants: &[Entrant], team: &dyn Team) -> Result<Line, Usage> {
+fn choose(args: &BenchGemmArgs, entrants: &[Entrant], team: &dyn Team<Case = Case>) -> Result<Line, Usage> {
     let members = distinct(team.members());
     let position = |wanted: Entrant| entrants.iter().position(|entrant| *entrant == wanted);
     let is_peer = |entrant: &Entrant| matches!(entrant, Entrant::Crate(_) | Entrant::Blas(_));
@@ -154,11 +153,11 @@ fn distinct(members: &[Member]) -> Vec<Member> {
 }
 
 /// Times one case.
-fn compare(team: &mut dyn Team, line: &Line, (of, shape): (Type, Shape), budget: Budget) -> Result<Comparison> {
+fn compare(team: &mut dyn Team<Case = Case>, line: &Line, (of, shape): Case, budget: Budget) -> Result<Comparison> {
     let everyone = [line.peak, line.fathom].into_iter().chain(line.serial).chain(line.peers.iter().copied());
     let mut able = Vec::new();
     for who in everyone {
-        if team.prepare(who, (of, shape))? {
+        if team.prepare(who, &(of, shape))? {
             able.push(who);
         }
     }
@@ -168,8 +167,8 @@ fn compare(team: &mut dyn Team, line: &Line, (of, shape): (Type, Shape), budget:
         Entry { member: line.members[who].clone(), times: at.map(|at| times[at].clone()) }
     };
     Ok(Comparison {
-        of,
-        shape,
+        case: format!("{of} {shape}"),
+        operations: shape.operations(),
         peak: entry(line.peak).times.expect("the peak fits every form"),
         fathom: entry(line.fathom),
         serial: line.serial.map(entry),

@@ -6,6 +6,7 @@
 
 mod blas;
 mod comparison;
+pub mod conv;
 mod crates;
 pub mod gemm;
 mod operands;

@@ -23,7 +23,7 @@ const FEWEST: usize = 5;
 ///
 /// # Errors
 /// When one is lost.
-pub fn run(team: &mut dyn Team, who: &[usize], budget: Budget) -> Result<Vec<Times>> {
+pub fn run<C>(team: &mut dyn Team<Case = C>, who: &[usize], budget: Budget) -> Result<Vec<Times>> {
     let started = Instant::now();
     let mut batches = vec![Vec::new(); who.len()];
     for round in 0..budget.rounds.max(1) {

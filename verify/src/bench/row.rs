@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::comparison::{Comparison, Entry};
+use super::team::Case;
 use crate::provenance::Provenance;
 
 /// One line.
@@ -49,19 +50,19 @@ pub struct Row<'a> {
 }
 
 /// A row for each library that was timed, ours first.
-pub fn rows<'a>(found: &'a Comparison, cores: usize, provenance: &'a Provenance) -> Vec<Row<'a>> {
+pub fn rows<'a>((of, shape): Case, found: &'a Comparison, cores: usize, provenance: &'a Provenance) -> Vec<Row<'a>> {
     let row = |entry: &'a Entry, cores: usize, speedup: Option<f64>| {
         let times = entry.times.as_ref()?;
-        let [m, n, k] = found.shape.sizes;
+        let [m, n, k] = shape.sizes;
         let [first, median, third] = times.quartiles;
         Some(Row {
             schema: "fathom.bench.gemm/1",
-            shape: found.shape.product(),
+            shape: shape.product(),
             m,
             n,
             k,
-            form: found.shape.form.name(),
-            r#type: found.of.to_string(),
+            form: shape.form.name(),
+            r#type: of.to_string(),
             cores,
             library: &entry.member.name,
             version: &entry.member.version,

@@ -11,8 +11,8 @@ const BEHIND: f64 = 0.97;
 const BUSY: f64 = 0.1;
 /// Ratios to name at the end.
 const WORST: usize = 5;
-/// Width of type and shape.
-const CASE: usize = 24;
+/// Width of a case.
+const CASE: usize = 32;
 
 /// Whose speed a library's cell gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn head(out: &mut impl Write, found: &Comparison, cores: usize, cell: Cell) 
 /// # Errors
 /// When `out` cannot be written.
 pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> {
-    write!(out, "{:CASE$}", format!("{} {}", found.of, found.shape))?;
+    write!(out, "{:CASE$}", found.case)?;
     let seconds = libraries(found).filter_map(|entry| entry.times.as_ref().map(|times| cell.of(times)));
     let least = seconds.fold(f64::INFINITY, f64::min);
     for entry in libraries(found) {
@@ -134,7 +134,7 @@ pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
     }
     for (ratio, found) in ratios.iter().take(WORST) {
         let peer = found.best().map_or("", |(member, _)| &*member.name);
-        writeln!(out, "  {ratio:.3}  {} {} ({peer})", found.of, found.shape)?;
+        writeln!(out, "  {ratio:.3}  {} ({peer})", found.case)?;
     }
     Ok(())
 }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_heads() {
-        let found = example("1000");
+        let found = example("f32 1000");
         let head = printed(|out| head(out, &found, 2, Cell::Median));
         let line = printed(|out| line(out, &found, Cell::Median));
         assert_eq!(head.lines().last().unwrap().len(), line.trim_end_matches('\n').len(), "{head}{line}");
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_summary_names_the_worst() {
-        let text = printed(|out| summary(out, &[example("10"), example("7x5x3:tn")]));
+        let text = printed(|out| summary(out, &[example("f32 10"), example("f32 7x5x3:tn")]));
         assert!(text.contains("2 cases: geometric mean of the ratios 0.750, 2 below 0.97"), "{text}");
         assert!(text.contains("0.750  f32 7x5x3:tn (best)"), "{text}");
         assert!(text.contains("one core: geometric mean 1.500, 0 below"), "{text}");

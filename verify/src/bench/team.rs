@@ -37,6 +37,8 @@ pub struct Batch {
 
 /// Several entrants, of which one at a time computes.
 pub trait Team {
+    /// What is timed.
+    type Case;
     /// Everyone, in the order of the entrants.
     fn members(&self) -> &[Member];
     /// Readies a member for a case: checks its result and finds how many calls make a batch. False when the library
@@ -44,7 +46,7 @@ pub trait Team {
     ///
     /// # Errors
     /// When its result is wrong.
-    fn prepare(&mut self, who: usize, case: Case) -> Result<bool>;
+    fn prepare(&mut self, who: usize, case: &Self::Case) -> Result<bool>;
     /// Runs a batch of the case that the member is ready for.
     ///
     /// # Errors
@@ -101,11 +103,13 @@ impl Local {
 }
 
 impl Team for Local {
+    type Case = Case;
+
     fn members(&self) -> &[Member] {
         &self.members
     }
 
-    fn prepare(&mut self, who: usize, case: Case) -> Result<bool> {
+    fn prepare(&mut self, who: usize, &case: &Case) -> Result<bool> {
         if self.stage.as_ref().is_none_or(|(staged, _)| *staged != case) {
             // The operands of the last case go first.
             self.stage = None;
@@ -174,7 +178,7 @@ fn widest() -> Isa {
 const CHAIN: usize = 1000;
 
 /// Seconds of `calls` times [`CHAIN`] rounds of multiply-adds on each core.
-fn chains<T: Element>(cores: usize, calls: usize) -> f64 {
+pub fn chains<T: Element>(cores: usize, calls: usize) -> f64 {
     let (isa, rounds) = (widest(), calls * CHAIN);
     let started = Instant::now();
     if cores == 1 {
@@ -186,7 +190,7 @@ fn chains<T: Element>(cores: usize, calls: usize) -> f64 {
 }
 
 /// Floating-point operations in one call of [`chains`].
-fn chain_operations(of: Type, cores: usize) -> f64 {
+pub fn chain_operations(of: Type, cores: usize) -> f64 {
     let one = match of {
         Type::F32 => peak::multiply_add::<f32>(widest(), 1),
         Type::F64 => peak::multiply_add::<f64>(widest(), 1),

@@ -59,7 +59,7 @@ pub fn serve(entrant: &Entrant, cores: usize) -> Result<()> {
         let answer = match serde_json::from_str(&line?)? {
             Request::Prepare { f64, shape } => {
                 let case = (if f64 { Type::F64 } else { Type::F32 }, shape.parse().map_err(Usage)?);
-                team.prepare(0, case).map(Answer::Prepared)
+                team.prepare(0, &case).map(Answer::Prepared)
             }
             Request::Batch => team.batch(0).map(Answer::Timed),
         };
@@ -152,11 +152,13 @@ impl Remote {
 }
 
 impl Team for Remote {
+    type Case = Case;
+
     fn members(&self) -> &[Member] {
         &self.members
     }
 
-    fn prepare(&mut self, who: usize, (of, shape): Case) -> Result<bool> {
+    fn prepare(&mut self, who: usize, &(of, shape): &Case) -> Result<bool> {
         match self.workers[who].ask(&Request::Prepare { f64: of == Type::F64, shape: shape.to_string() })? {
             Answer::Prepared(can) => Ok(can),
             _ => Err(self.workers[who].lost()),

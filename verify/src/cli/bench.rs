@@ -3,6 +3,8 @@
 use clap::{Args, Subcommand};
 
 use crate::bench::Entrant;
+use crate::bench::conv::Pass;
+use crate::bench::conv::layer::{self, Layer};
 use crate::bench::shape::{self, Shape, Type};
 
 /// `bench`.
@@ -18,6 +20,8 @@ pub struct BenchArgs {
 pub enum Bench {
     /// Time matrix products beside other libraries, after checking that their results agree.
     Gemm(BenchGemmArgs),
+    /// Time convolutions beside other programs, after checking that their results agree.
+    Conv(BenchConvArgs),
     /// Run one library for another process of this program.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -59,6 +63,42 @@ pub struct BenchGemmArgs {
     pub json: bool,
 }
 
+/// `bench conv`.
+#[derive(Args, Debug)]
+pub struct BenchConvArgs {
+    /// Sets (residual, patches, varied, all) and single layers such as 8x64x32x32:64k3 or 1x64x56x56:128k3s2: images,
+    /// channels, rows and columns, then the output's channels and the kernel, with sS for a stride and dD for a dilation.
+    #[arg(long, value_delimiter = ',', default_value = "all", value_name = "LIST", value_parser = layer::parse)]
+    pub layers: Vec<Layers>,
+    /// f32, f64 or both, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "f32", value_name = "LIST", hide_possible_values = true)]
+    pub types: Vec<Type>,
+    /// forward, all (with the gradients to the images and to the filters) or both, separated by commas.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "forward,all",
+        value_name = "LIST",
+        hide_possible_values = true
+    )]
+    pub passes: Vec<Pass>,
+    /// A program that computes the same, such as "python3 benches/peers/torch_convolution.py". May be given several times.
+    #[arg(long, value_name = "COMMAND")]
+    pub peer: Vec<String>,
+    /// Threads of each program.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = cores)]
+    pub cores: usize,
+    /// Rounds at most; in each, everyone runs one batch.
+    #[arg(long, default_value_t = 51, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+    /// Seconds for each case and program, after which no round begins; five are run in any case.
+    #[arg(long, default_value_t = 0.3, value_name = "S", value_parser = seconds)]
+    pub seconds: f64,
+    /// Print one JSON object of schema fathom.bench.conv/1 for each program and case.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `bench worker`.
 #[derive(Args, Debug)]
 pub struct WorkerArgs {
@@ -68,6 +108,9 @@ pub struct WorkerArgs {
     #[arg(long, value_name = "N", value_parser = cores)]
     pub cores: usize,
 }
+
+/// The layers that one word stands for.
+pub type Layers = Vec<Layer>;
 
 /// The shapes that one word stands for.
 pub type Shapes = Vec<Shape>;

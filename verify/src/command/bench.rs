@@ -14,6 +14,7 @@ use crate::cli::{Bench, BenchArgs};
 pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.what {
         Bench::Gemm(args) => bench::gemm::run(args, &mut std::io::stdout().lock())?,
+        Bench::Conv(args) => bench::conv::run(args, &mut std::io::stdout().lock())?,
         Bench::Worker(args) => bench::serve(&args.entrant, args.cores)?,
     }
     Ok(ExitCode::SUCCESS)
