@@ -19,8 +19,8 @@ use crate::block::{Blocks, round_up};
 use crate::cache::Caches;
 use crate::cut::heights;
 use crate::gemm::Parallelism;
-use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
+use crate::kernel::{Kernel, prefetch};
 use crate::pack::scale;
 use crate::scratch::with_scratch;
 use crate::{Real, team};
@@ -33,6 +33,12 @@ const PAD: usize = 16;
 const RUN: usize = 32;
 /// Vectors across a strip of filters.
 const VECTORS: usize = 2;
+/// Rows of filters that are transposed at once, before their taps are told apart.
+const MIXED: usize = 256;
+/// Rows of a tile from which its chains hide the latency of a multiply-add.
+const FULL_ROWS: usize = 4;
+/// What reading a tile of y and writing it back costs, in multiply-adds of a row.
+const VISIT: usize = 500;
 
 /// `job` on the threads of the current pool, if `parallelism` says so.
 ///
@@ -69,6 +75,30 @@ impl<T: Real> Convolution<T> {
         madds.into_iter().fold(1, usize::saturating_mul) / 200 * size_of::<T>()
     }
 
+    /// Whether pixels that have one tap in common should meet that tap together, rather than pixels that have all of their
+    /// taps in common all of those: where images are small and few, the latter leave many rows of the tiles idle.
+    fn is_tap_by_tap(&self) -> bool {
+        let [vertical, horizontal] = &self.stretches;
+        let cost = |pixels: usize, taps: usize, once: usize| {
+            let tiles = heights(pixels, ROWS).into_iter().filter(|&(height, _)| height > 0);
+            let each = |height: usize| taps * self.channels * height.max(FULL_ROWS) + once;
+            tiles.map(|(height, tiles)| tiles * each(height)).sum::<usize>()
+        };
+        let pixels = |v: usize, h: usize| self.images * v * h;
+        let together: usize = vertical
+            .iter()
+            .flat_map(|v| horizontal.iter().map(move |h| cost(pixels(v.count, h.count), v.taps * h.taps, VISIT / 2)))
+            .sum();
+        let having = |stretches: &[Stretch], tap: usize| -> usize {
+            stretches.iter().filter(|stretch| stretch.position(tap).is_some()).map(|stretch| stretch.count).sum()
+        };
+        let tap_by_tap: usize = (0..self.taps[0])
+            .flat_map(|ky| (0..self.taps[1]).map(move |kx| (ky, kx)))
+            .map(|(ky, kx)| cost(pixels(having(vertical, ky), having(horizontal, kx)), 1, VISIT))
+            .sum();
+        tap_by_tap < together
+    }
+
     /// Elements from a pixel of a block to the next.
     fn pixel(&self) -> usize {
         let aliased = (self.channels * size_of::<T>()).is_multiple_of(PAGE);
@@ -89,6 +119,8 @@ struct Limits {
     taps: usize,
     /// Channels of a tap, all of them where there are several taps.
     channels: usize,
+    /// See [`Convolution::is_tap_by_tap`].
+    tap_by_tap: bool,
 }
 
 impl Limits {
@@ -96,15 +128,25 @@ impl Limits {
         let strip = VECTORS * kernel.lanes;
         let Caches { l2, l3, .. } = Caches::of_this_core();
         let filters = l2 * 5 / 8 / size_of::<T>();
+        let tap_by_tap = job.is_tap_by_tap();
+        // Tap by tap, only one of them need be near.
+        let panel = if tap_by_tap { l3.max(2 * l2) / 16 / size_of::<T>() } else { filters };
         let (pixels, depth) = match blocks {
             Some(blocks) => (blocks.mc, blocks.kc),
-            None => (l3.max(2 * l2) / 8 / (size_of::<T>() * job.pixel()), filters / strip),
+            None => (l3.max(2 * l2) / 8 / (size_of::<T>() * job.pixel()), panel / strip),
         };
         assert!(pixels.min(depth) > 0 || blocks.is_none(), "conv: a block size is 0: {blocks:?}");
         let taps = (depth / job.channels).clamp(1, job.taps());
         let channels = if taps > 1 { job.channels } else { job.channels.min(depth.max(1)) };
         let outputs = blocks.map_or(filters / (taps * channels), |blocks| blocks.nc);
-        Self { pixels: pixels.max(1), outputs: (outputs / strip).max(1) * strip, strip, taps, channels }
+        Self {
+            pixels: pixels.max(1),
+            outputs: (outputs / strip).max(1) * strip,
+            strip,
+            taps,
+            channels,
+            tap_by_tap: taps == 1 || tap_by_tap,
+        }
     }
 }
 
@@ -207,7 +249,7 @@ impl<T: Real> Direct<'_, T> {
         let pixel = job.pixel();
         let copy = self.part.images.len() * rows.len() * job.source[1] * pixel;
         let outputs = limits.outputs.min(round_up(self.part.outputs.len(), limits.strip));
-        let panels = outputs * limits.taps * limits.channels;
+        let panels = outputs * limits.taps * limits.channels + MIXED * limits.strip;
         with_scratch::<T, ()>([copy, panels], |[copy, panels]| {
             let copied = Copied { ptr: copy, row: rows.start, rows: rows.len(), pixel };
             // SAFETY: the rooms hold the rows of the images and a block of filters; the rest is passed on.
@@ -295,39 +337,64 @@ impl<T: Real> Direct<'_, T> {
     /// Packs filters, scaled, strip by strip: for each tap and channel, the lanes of a strip.
     ///
     /// # Safety
-    /// The filters must be readable, and the room hold them.
+    /// The filters must be readable, and the room hold them and [`MIXED`] rows of a strip.
     unsafe fn pack(&self, outputs: Range<usize>, depth: Depth, panels: *mut T) {
-        let Layout { ptr, strides: [output, channel, row, col] } = self.job.w;
-        let cols = self.job.taps[1];
-        let dense = col == 1 && (row == cols as isize || self.job.taps[0] == 1);
+        let mixed = panels.wrapping_add(round_up(outputs.len(), self.limits.strip) * depth.taps * depth.channels);
         for (strip, panel) in self.panels(outputs, depth, panels) {
-            let span = strip.vectors * self.kernel.lanes;
-            let filters = ptr.wrapping_offset(strip.first as isize * output);
+            let elements = depth.taps * depth.channels * strip.vectors * self.kernel.lanes;
             // SAFETY: the panel has `span` elements for each tap and channel of the block.
             unsafe {
-                if strip.width < span {
-                    panel.write_bytes(0, depth.taps * depth.channels * span);
+                if strip.width < strip.vectors * self.kernel.lanes {
+                    panel.write_bytes(0, elements);
                 }
-                for c in 0..depth.channels {
-                    let from = filters.wrapping_offset((depth.channel + c) as isize * channel);
-                    let to = panel.wrapping_add(c * span);
-                    if dense {
-                        let from = from.wrapping_add(depth.tap);
-                        let row = depth.channels * span;
-                        (self.kernel.transpose)(from, output, strip.width, depth.taps, to, row);
-                        continue;
-                    }
-                    for t in 0..depth.taps {
-                        let (ky, kx) = ((depth.tap + t) / cols, (depth.tap + t) % cols);
-                        for o in 0..strip.width {
-                            let from = from.offset(ky as isize * row + kx as isize * col + o as isize * output);
-                            *to.add(t * depth.channels * span + o) = *from;
-                        }
-                    }
-                }
+                self.pack_strip(strip, depth, panel, mixed);
                 if self.job.alpha != T::ONE {
-                    let elements = depth.taps * depth.channels * span;
                     scale(std::slice::from_raw_parts_mut(panel, elements), self.job.alpha);
+                }
+            }
+        }
+    }
+
+    /// Packs one strip as it is.
+    ///
+    /// # Safety
+    /// As [`Direct::pack`].
+    unsafe fn pack_strip(&self, strip: Strip, depth: Depth, panel: *mut T, mixed: *mut T) {
+        let Layout { ptr, strides: [output, channel, row, col] } = self.job.w;
+        let (cols, taps, span) = (self.job.taps[1], self.job.taps(), strip.vectors * self.kernel.lanes);
+        let filters = ptr.wrapping_offset(strip.first as isize * output + depth.channel as isize * channel);
+        let dense = col == 1 && (row == cols as isize || self.job.taps[0] == 1);
+        // From a tap's panel to the next.
+        let tap = depth.channels * span;
+        // SAFETY: filters, and their places in the panel; the mixed rows are of a few channels with all their taps.
+        unsafe {
+            if dense && channel == taps as isize && taps <= MIXED {
+                // Filters that lie a page apart would push one another out of the cache between a channel and the next.
+                let most = MIXED / taps;
+                for c in (0..depth.channels).step_by(most) {
+                    let count = most.min(depth.channels - c);
+                    let from = filters.wrapping_add(c * taps);
+                    for o in 0..strip.width {
+                        prefetch(from.wrapping_offset(o as isize * output).wrapping_add(most * taps), count * taps);
+                    }
+                    (self.kernel.transpose)(from, output, strip.width, count * taps, mixed, span);
+                    for t in 0..depth.taps {
+                        let (from, to) = (mixed.add((depth.tap + t) * span), panel.add(t * tap + c * span));
+                        (self.kernel.copy)(from.cast_const(), (taps * span) as isize, strip.width, count, to, span);
+                    }
+                }
+                return;
+            }
+            for c in 0..depth.channels {
+                let (from, to) = (filters.wrapping_offset(c as isize * channel), panel.add(c * span));
+                if dense {
+                    (self.kernel.transpose)(from.add(depth.tap), output, strip.width, depth.taps, to, tap);
+                    continue;
+                }
+                for (t, o) in (0..depth.taps).flat_map(|t| (0..strip.width).map(move |o| (t, o))) {
+                    let (ky, kx) = ((depth.tap + t) / cols, (depth.tap + t) % cols);
+                    let from = from.offset(ky as isize * row + kx as isize * col + o as isize * output);
+                    *to.add(t * tap + o) = *from;
                 }
             }
         }
@@ -339,63 +406,102 @@ impl<T: Real> Direct<'_, T> {
         self.strips(outputs).enumerate().map(move |(i, strip)| (strip, panels.wrapping_add(i * step)))
     }
 
+    /// The rectangles of outputs that share their taps, and which of their rows are the part's.
+    fn rectangles(&self) -> impl Iterator<Item = ((&Stretch, &Stretch), Range<usize>)> {
+        let [vertical, horizontal] = &self.job.stretches;
+        let rows = vertical.iter().map(|v| (v, v.within(&self.part.rows))).filter(|(_, within)| !within.is_empty());
+        rows.flat_map(move |(v, within)| horizontal.iter().map(move |h| ((v, h), within.clone())))
+    }
+
     /// Adds a block of taps to all pixels of the part.
     ///
     /// # Safety
     /// The room must hold the block's panels; the rest as [`convolve`], for this part.
     unsafe fn block(&self, copied: &Copied<T>, outputs: Range<usize>, depth: Depth, panels: *mut T) {
+        let first = depth.tap == 0 && depth.channel == 0;
+        let beta = if first { self.job.beta } else { T::ONE };
         let mut pieces = Vec::with_capacity(depth.taps);
-        for v in &self.job.stretches[0] {
-            let within = v.within(&self.part.rows);
-            if within.is_empty() {
-                continue;
+        for (rectangle, within) in self.rectangles() {
+            if !self.limits.tap_by_tap {
+                self.pieces(rectangle, depth, copied, &mut pieces);
             }
-            for h in &self.job.stretches[1] {
+            // Without pieces, the chains only start.
+            if first || !pieces.is_empty() {
+                let pixels = Pixels::new(self, copied, rectangle, within);
+                let count = pixels.total();
                 for (strip, panel) in self.panels(outputs.clone(), depth, panels) {
-                    let span = strip.vectors * self.kernel.lanes;
-                    self.pieces((v, h), depth, (copied, span), &mut pieces);
-                    let first = depth.tap == 0 && depth.channel == 0;
-                    if pieces.is_empty() && !first {
-                        continue;
-                    }
-                    let tile = Gather {
-                        a: copied.ptr.cast_const(),
-                        a_rows: [0; ROWS],
-                        a_depth: 1,
-                        b: panel.cast_const(),
-                        pieces: &pieces,
-                        beta: if first { self.job.beta } else { T::ONE },
-                        c: self.job.y.ptr.wrapping_offset(strip.first as isize * self.job.y.strides[1]),
-                        c_rows: [0; ROWS],
-                        c_lane: self.job.y.strides[1],
-                        lanes: strip.width,
-                    };
-                    let kernels = self.kernel.gather[strip.vectors - 1];
-                    let mut pixels = Pixels::new(self, copied, (v, within.clone()), h);
-                    let count = self.part.images.len() * within.len() * h.count;
-                    for (height, tiles) in heights(count, ROWS) {
-                        for _ in 0..tiles {
-                            let mut tile = tile;
-                            for (a, c) in tile.a_rows.iter_mut().zip(&mut tile.c_rows).take(height) {
-                                (*a, *c) = pixels.next();
-                            }
-                            // SAFETY: the pixels lie in the copy with all their taps, and in y; the strip is packed.
-                            unsafe { kernels[height - 1](&tile) };
-                        }
-                    }
+                    // SAFETY: the pixels lie in the copy with all their taps, and in y; the strip is packed.
+                    unsafe { self.tiles((strip, panel), (copied, &pieces), (pixels.clone(), count), beta) };
                 }
+            }
+        }
+        if self.limits.tap_by_tap {
+            // SAFETY: passed on from the caller.
+            unsafe { self.tap_by_tap(copied, outputs, depth, panels) };
+        }
+    }
+
+    /// Adds a block of taps one by one, each to all pixels of the part that have it.
+    ///
+    /// # Safety
+    /// As [`Direct::block`]; the chains must have been started.
+    unsafe fn tap_by_tap(&self, copied: &Copied<T>, outputs: Range<usize>, depth: Depth, panels: *mut T) {
+        let (mut pieces, mut having) = (Vec::with_capacity(1), Vec::new());
+        for tap in depth.tap..depth.tap + depth.taps {
+            having.clear();
+            for (rectangle, within) in self.rectangles() {
+                self.pieces(rectangle, Depth { tap, taps: 1, ..depth }, copied, &mut pieces);
+                if let [Piece { a, .. }] = pieces[..] {
+                    having.extend(Pixels::new(self, copied, rectangle, within).map(|(x, y)| (x + a, y)));
+                }
+            }
+            let pieces = [Piece { a: 0, b: (tap - depth.tap) * depth.channels, len: depth.channels }];
+            for (strip, panel) in self.panels(outputs.clone(), depth, panels) {
+                let pixels = (having.iter().copied(), having.len());
+                // SAFETY: as in `block`.
+                unsafe { self.tiles((strip, panel), (copied, &pieces), pixels, T::ONE) };
+            }
+        }
+    }
+
+    /// Computes the tiles of `count` pixels: where each lies in the copy of x, and in y.
+    ///
+    /// # Safety
+    /// The pieces of these pixels must lie in the copy, and the strip be packed; the rest as [`convolve`].
+    unsafe fn tiles(
+        &self,
+        (strip, panel): (Strip, *mut T),
+        (copied, pieces): (&Copied<T>, &[Piece]),
+        (mut pixels, count): (impl Iterator<Item = (isize, isize)>, usize),
+        beta: T,
+    ) {
+        let y = &self.job.y;
+        let mut tile = Gather {
+            a: copied.ptr.cast_const(),
+            a_rows: [0; ROWS],
+            a_depth: 1,
+            b: panel.cast_const(),
+            pieces,
+            beta,
+            c: y.ptr.wrapping_offset(strip.first as isize * y.strides[1]),
+            c_rows: [0; ROWS],
+            c_lane: y.strides[1],
+            lanes: strip.width,
+        };
+        let kernels = self.kernel.gather[strip.vectors - 1];
+        for (height, tiles) in heights(count, ROWS).into_iter().filter(|&(height, _)| height > 0) {
+            for _ in 0..tiles {
+                for (i, (a, c)) in pixels.by_ref().take(height).enumerate() {
+                    (tile.a_rows[i], tile.c_rows[i]) = (a, c);
+                }
+                // SAFETY: passed on from the caller.
+                unsafe { kernels[height - 1](&tile) };
             }
         }
     }
 
     /// The taps of a block that outputs of a rectangle have.
-    fn pieces(
-        &self,
-        (v, h): (&Stretch, &Stretch),
-        depth: Depth,
-        (copied, span): (&Copied<T>, usize),
-        pieces: &mut Vec<Piece>,
-    ) {
+    fn pieces(&self, (v, h): (&Stretch, &Stretch), depth: Depth, copied: &Copied<T>, pieces: &mut Vec<Piece>) {
         pieces.clear();
         for (tv, th) in (0..v.taps).flat_map(|tv| (0..h.taps).map(move |th| (tv, th))) {
             let tap = (v.tap + tv * v.tap_step) * self.job.taps[1] + h.tap + th * h.tap_step;
@@ -404,9 +510,9 @@ impl<T: Real> Direct<'_, T> {
             }
             let row = tv as isize * v.source_tap_step * self.job.source[1] as isize;
             let a = (row + th as isize * h.source_tap_step) * copied.pixel as isize + depth.channel as isize;
-            let b = ((tap - depth.tap) * depth.channels * span) as isize;
+            let b = (tap - depth.tap) * depth.channels;
             match pieces.last_mut() {
-                Some(last) if last.a + last.len as isize == a && last.b + (last.len * span) as isize == b => {
+                Some(last) if last.a + last.len as isize == a && last.b + last.len == b => {
                     last.len += depth.channels;
                 }
                 _ => pieces.push(Piece { a, b, len: depth.channels }),
@@ -416,20 +522,22 @@ impl<T: Real> Direct<'_, T> {
 }
 
 /// The pixels of a rectangle of outputs, image by image and row by row: where each lies in the copy of x, and in y.
+#[derive(Clone)]
 struct Pixels {
-    /// Steps of (image, row, column) in both, and the place of the next.
+    /// Steps of (image, row, column) in both, the place of the next pixel, and how many are left, the next included.
     steps: [[isize; 2]; 3],
     at: [[isize; 2]; 3],
-    counts: [usize; 3],
-    next: [usize; 3],
+    left: [usize; 3],
+    /// Rows and columns.
+    whole: [usize; 2],
 }
 
 impl Pixels {
     fn new<T: Real>(
         direct: &Direct<'_, T>,
         copied: &Copied<T>,
-        (v, within): (&Stretch, Range<usize>),
-        h: &Stretch,
+        (v, h): (&Stretch, &Stretch),
+        within: Range<usize>,
     ) -> Self {
         let (job, part) = (direct.job, &direct.part);
         let [image, _, row, col] = job.y.strides;
@@ -448,24 +556,36 @@ impl Pixels {
                 [h.source_step * pixel, h.step as isize * col],
             ],
             at: [start; 3],
-            counts: [part.images.len(), within.len(), h.count],
-            next: [0; 3],
+            left: [part.images.len(), within.len(), h.count],
+            whole: [within.len(), h.count],
         }
     }
 
-    fn next(&mut self) -> (isize, isize) {
-        let [a, c] = self.at[2];
+    /// How many there are, before the first is taken.
+    fn total(&self) -> usize {
+        self.left.iter().product()
+    }
+}
+
+impl Iterator for Pixels {
+    type Item = (isize, isize);
+
+    fn next(&mut self) -> Option<(isize, isize)> {
+        if self.left[0] == 0 {
+            return None;
+        }
+        let [x, y] = self.at[2];
         for dim in (0..3).rev() {
-            self.next[dim] += 1;
+            self.left[dim] -= 1;
             self.at[dim] = [0, 1].map(|side| self.at[dim][side] + self.steps[dim][side]);
-            if self.next[dim] < self.counts[dim] || dim == 0 {
+            if self.left[dim] > 0 {
                 // The faster indices begin again from here.
                 for faster in dim + 1..3 {
-                    (self.next[faster], self.at[faster]) = (0, self.at[dim]);
+                    (self.left[faster], self.at[faster]) = (self.whole[faster - 1], self.at[dim]);
                 }
                 break;
             }
         }
-        (a, c)
+        Some((x, y))
     }
 }

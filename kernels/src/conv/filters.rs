@@ -198,7 +198,7 @@ impl<T: Real> Part<'_, T> {
     /// The pixels of a block that these taps reach, row by row.
     fn pieces(&self, (v, h): (&Stretch, &Stretch), block: Range<usize>, pieces: &mut Vec<Piece>) {
         pieces.clear();
-        let (xs, [height, width], span) = (self.job.x.strides, self.job.size, self.span());
+        let (xs, [height, width]) = (self.job.x.strides, self.job.size);
         if h.taps == 0 {
             return;
         }
@@ -207,9 +207,9 @@ impl<T: Real> Part<'_, T> {
             let (n, y) = (line / height, line % height);
             let Some(t) = y.checked_sub(v.tap).filter(|&t| t < v.taps) else { continue };
             let a = n as isize * xs[0] + t as isize * v.source_tap_step * xs[2];
-            let b = (((line - block.start) * width + h.tap) * span) as isize;
+            let b = (line - block.start) * width + h.tap;
             match pieces.last_mut() {
-                Some(last) if last.a + last.len as isize * depth == a && last.b + (last.len * span) as isize == b => {
+                Some(last) if last.a + last.len as isize * depth == a && last.b + last.len == b => {
                     last.len += h.taps;
                 }
                 _ => pieces.push(Piece { a, b, len: h.taps }),

@@ -23,6 +23,13 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
+    /// Which of its taps tap `tap` of the kernel is, if it is one.
+    pub(super) fn position(&self, tap: usize) -> Option<usize> {
+        let distance = tap.checked_sub(self.tap)?;
+        let position = distance / self.tap_step;
+        (distance.is_multiple_of(self.tap_step) && position < self.taps).then_some(position)
+    }
+
     /// Which of its coordinates lie in `range`.
     pub(super) fn within(&self, range: &Range<usize>) -> Range<usize> {
         let before = |end: usize| end.saturating_sub(self.first).div_ceil(self.step).min(self.count);

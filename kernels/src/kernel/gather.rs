@@ -6,23 +6,26 @@
 
 use std::mem::MaybeUninit;
 
-use super::{GROUP, MAX_GROUPS, NEAR, opaque, steps};
+use super::{GROUP, MAX_GROUPS, NEAR, opaque, prefetch, steps};
 use crate::Real;
 use crate::simd::{Simd, Transpose};
 
 /// The most rows of a tile.
 pub(crate) const ROWS: usize = GROUP;
 
+/// The length from which a piece has time for others' prefetches.
+const LONG: usize = 32;
+
 /// Rows of the room on the stack: as many as the longest vector that is transposed has lanes.
 const ROOM_ROWS: usize = 8;
 /// Elements of the room: two of the longest vectors in each row.
 const ROOM: usize = ROOM_ROWS * 32;
 
-/// A stretch of a chain: where it starts, counted from the first element of a row of A and of B, and its length.
+/// A stretch of a chain: how far it starts from the first element of a row of A, and at which row of B; and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) a: isize,
-    pub(crate) b: isize,
+    pub(crate) b: usize,
     pub(crate) len: usize,
 }
 
@@ -87,9 +90,16 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
         *row = opaque(start);
     }
     let mask = s.mask(S::LANES);
-    for piece in pieces {
+    for (at, piece) in pieces.iter().enumerate() {
+        if piece.len >= LONG {
+            // Where the next one starts, no hardware prefetcher has been.
+            let next = pieces.get(at + 1).unwrap_or(piece);
+            for &row in rows.iter().take(MR) {
+                prefetch(a.wrapping_offset(next.a + row), 1);
+            }
+        }
         let mut a = [a.wrapping_offset(piece.a); MAX_GROUPS];
-        let mut b = b.wrapping_offset(piece.b);
+        let mut b = b.wrapping_add(piece.b * span);
         // SAFETY: the caller vouches for the pieces.
         unsafe {
             steps::<T, S, MR, NV, false, NEAR>(
