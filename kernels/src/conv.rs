@@ -75,8 +75,9 @@ struct FilterGradient<T> {
     /// Channels of dy, and of x.
     outputs: usize,
     channels: usize,
-    /// Rows and columns of an image of dy.
+    /// Rows and columns of an image of dy, and of the kernel.
     size: [usize; 2],
+    kernel: [usize; 2],
     alpha: T,
     dy: Layout<*const T>,
     x: Layout<*const T>,
@@ -242,6 +243,7 @@ pub fn backward_weights_tuned<T: Real>(
         outputs,
         channels,
         size: [rows, cols],
+        kernel: geometry.kernel,
         alpha,
         dy: Layout::of(dy),
         x: Layout::of(x),

@@ -72,10 +72,13 @@ pub(super) unsafe fn gradient<T: Real>(
 const PART: usize = 20_000;
 
 impl<T: Real> FilterGradient<T> {
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
     /// About how long it takes on one thread.
     fn nanoseconds(&self) -> usize {
-        let taps: [usize; 2] = [0, 1].map(|dim| self.stretches[dim].iter().map(|stretch| stretch.count).sum());
-        let madds = [self.images, self.outputs, self.channels, taps[0], taps[1], self.size[0], self.size[1]];
+        let madds = [self.images, self.outputs, self.channels, self.taps(), self.size[0], self.size[1]];
         madds.into_iter().fold(1, usize::saturating_mul) / 200 * size_of::<T>()
     }
 }
@@ -89,6 +92,13 @@ struct Part<'a, T: 'static> {
     output: usize,
     width: usize,
     channels: Range<usize>,
+}
+
+/// Taps that reach the same outputs, and where their pieces of the chains are in the list of all.
+struct Reach<'a> {
+    vertical: &'a Stretch,
+    horizontal: &'a Stretch,
+    pieces: Range<usize>,
 }
 
 impl<T: Real> Part<'_, T> {
@@ -105,17 +115,22 @@ impl<T: Real> Part<'_, T> {
     unsafe fn run(&self) {
         let [height, width] = self.job.size;
         let lines = self.job.images * height;
-        let room = self.rows.min(lines) * width * self.span();
-        with_scratch::<T, ()>([0, room], |[_, panel]| {
-            let mut pieces = Vec::with_capacity(self.rows.min(lines));
+        let panel = self.rows.min(lines) * width * self.span();
+        let tiles = ROWS * self.job.taps() * self.span();
+        with_scratch::<T, ()>([tiles, panel], |[tiles, panel]| {
+            let (mut pieces, mut reaches) = (Vec::new(), Vec::new());
             for first in (0..lines.max(1)).step_by(self.rows) {
                 let block = first..(first + self.rows).min(lines);
-                // SAFETY: the room holds the rows of a block; the rest is passed on.
+                self.reaches(block.clone(), &mut reaches, &mut pieces);
+                let beta = if first == 0 { self.job.beta } else { T::ONE };
+                // SAFETY: the rooms hold the rows of a block, and all taps of a tile's channels; the rest is passed on.
                 unsafe {
-                    self.pack(block.clone(), panel);
-                    for v in &self.job.stretches[0] {
-                        for h in &self.job.stretches[1] {
-                            self.taps((v, h), block.clone(), panel, &mut pieces);
+                    self.pack(block, panel);
+                    let mut channel = self.channels.start;
+                    for (count, times) in heights(self.channels.len(), ROWS) {
+                        for _ in 0..times {
+                            self.channels((channel, count), (&reaches, &pieces), (panel, tiles), beta);
+                            channel += count;
                         }
                     }
                 }
@@ -154,61 +169,130 @@ impl<T: Real> Part<'_, T> {
         }
     }
 
-    /// Adds a block of pixels to taps that reach the same outputs.
+    /// Adds a block of pixels to all taps of `count` channels of x, in a copy of these weights.
     ///
     /// # Safety
-    /// The room must hold the block; the rest as [`gradient`], for this part.
-    unsafe fn taps(&self, (v, h): (&Stretch, &Stretch), block: Range<usize>, panel: *mut T, pieces: &mut Vec<Piece>) {
-        let (xs, ws) = (self.job.x.strides, self.job.dw.strides);
-        self.pieces((v, h), block.clone(), pieces);
-        let beta = if block.start == 0 { self.job.beta } else { T::ONE };
-        if pieces.is_empty() && block.start > 0 {
-            return;
+    /// The rooms must hold the block and the weights; the rest as [`gradient`], for this part.
+    unsafe fn channels(
+        &self,
+        (channel, count): (usize, usize),
+        (reaches, pieces): (&[Reach<'_>], &[Piece]),
+        (panel, tiles): (*const T, *mut T),
+        beta: T,
+    ) {
+        let (xs, taps, span) = (self.job.x.strides, self.job.taps(), self.span());
+        if beta != T::ZERO {
+            // SAFETY: the weights are this part's, and the room holds them.
+            unsafe { self.read((channel, count), tiles) };
         }
-        let kernels = self.kernel.gather[self.vectors() - 1];
-        let mut channel = self.channels.start;
-        for (count, tiles) in heights(self.channels.len(), ROWS) {
-            for _ in 0..tiles {
-                let rows = |stride: isize| std::array::from_fn(|i| (channel + i) as isize * stride);
-                for (ky, kx) in (0..v.count).flat_map(|ky| (0..h.count).map(move |kx| (ky, kx))) {
-                    let a = (v.source + ky as isize * v.source_step) * xs[2]
-                        + (h.source + kx as isize * h.source_step) * xs[3];
-                    let (ky, kx) = ((v.first + ky * v.step) as isize, (h.first + kx * h.step) as isize);
-                    let tile = Gather {
-                        a: self.job.x.ptr.wrapping_offset(a),
-                        a_rows: rows(xs[1]),
-                        a_depth: h.source_tap_step * xs[3],
-                        b: panel.cast_const(),
-                        pieces,
-                        beta,
-                        c: self.job.dw.ptr.wrapping_offset(self.output as isize * ws[0] + ky * ws[2] + kx * ws[3]),
-                        c_rows: rows(ws[1]),
-                        c_lane: ws[0],
-                        lanes: self.width,
-                    };
-                    // SAFETY: the pieces are pixels of the block whose taps lie in the images; the weights are this
-                    // part's.
-                    unsafe { kernels[count - 1](&tile) };
-                }
-                channel += count;
+        let x = self.job.x.ptr.wrapping_offset(channel as isize * xs[1]);
+        let kernel = self.kernel.gather[self.vectors() - 1][count - 1];
+        for reach in reaches {
+            let (v, h) = (reach.vertical, reach.horizontal);
+            for (ky, kx) in (0..v.count).flat_map(|ky| (0..h.count).map(move |kx| (ky, kx))) {
+                let row = v.source + ky as isize * v.source_step;
+                let col = h.source + kx as isize * h.source_step;
+                let tap = (v.first + ky * v.step) * self.job.kernel[1] + h.first + kx * h.step;
+                let tile = Gather {
+                    a: x.wrapping_offset(row * xs[2] + col * xs[3]),
+                    a_rows: std::array::from_fn(|i| i as isize * xs[1]),
+                    a_depth: h.source_tap_step * xs[3],
+                    b: panel,
+                    pieces: &pieces[reach.pieces.clone()],
+                    beta,
+                    c: tiles.wrapping_add(tap * span),
+                    c_rows: std::array::from_fn(|i| (i * taps * span) as isize),
+                    c_lane: 1,
+                    lanes: span,
+                };
+                // SAFETY: the pieces are pixels of the block whose taps lie in the images.
+                unsafe { kernel(&tile) };
+            }
+        }
+        // SAFETY: as for `read`; all taps have been written.
+        unsafe { self.write((channel, count), tiles) };
+    }
+
+    /// The weights of these channels, if each filter's lie side by side: where they start, and from a filter to the next.
+    fn dense(&self, channel: usize) -> Option<(*mut T, isize)> {
+        let [output, input, row, col] = self.job.dw.strides;
+        let [rows, cols] = self.job.kernel;
+        let dense = col == 1 && (row == cols as isize || rows == 1) && input == (rows * cols) as isize;
+        dense.then(|| (self.weight(channel, 0, 0), output))
+    }
+
+    fn weight(&self, channel: usize, tap: usize, lane: usize) -> *mut T {
+        let [output, input, row, col] = self.job.dw.strides;
+        let (ky, kx) = (tap / self.job.kernel[1], tap % self.job.kernel[1]);
+        let filter = (self.output + lane) as isize * output + channel as isize * input;
+        self.job.dw.ptr.wrapping_offset(filter + ky as isize * row + kx as isize * col)
+    }
+
+    /// Copies weights into the room: for each channel and tap, the lanes of the strip; 0 beyond them.
+    ///
+    /// # Safety
+    /// The weights must be readable and the room hold them.
+    unsafe fn read(&self, (channel, count): (usize, usize), tiles: *mut T) {
+        let (taps, span) = (self.job.taps(), self.span());
+        // SAFETY: passed on from the caller.
+        unsafe {
+            if self.width < span {
+                tiles.write_bytes(0, count * taps * span);
+            }
+            if let Some((from, output)) = self.dense(channel) {
+                return (self.kernel.transpose)(from, output, self.width, count * taps, tiles, span);
+            }
+            for (i, o) in (0..count * taps).flat_map(|i| (0..self.width).map(move |o| (i, o))) {
+                *tiles.add(i * span + o) = *self.weight(channel + i / taps, i % taps, o);
             }
         }
     }
 
-    /// The pixels of a block that these taps reach, row by row.
-    fn pieces(&self, (v, h): (&Stretch, &Stretch), block: Range<usize>, pieces: &mut Vec<Piece>) {
+    /// Copies weights back.
+    ///
+    /// # Safety
+    /// The weights must be writable and the room hold them.
+    unsafe fn write(&self, (channel, count): (usize, usize), tiles: *const T) {
+        let (taps, span) = (self.job.taps(), self.span());
+        // SAFETY: passed on from the caller.
+        unsafe {
+            if let Some((to, output)) = self.dense(channel)
+                && output >= 0
+            {
+                return (self.kernel.transpose)(tiles, span as isize, count * taps, self.width, to, output as usize);
+            }
+            for (i, o) in (0..count * taps).flat_map(|i| (0..self.width).map(move |o| (i, o))) {
+                *self.weight(channel + i / taps, i % taps, o) = *tiles.add(i * span + o);
+            }
+        }
+    }
+
+    /// The pixels of a block that each tap reaches, row by row.
+    fn reaches<'b>(&'b self, block: Range<usize>, reaches: &mut Vec<Reach<'b>>, pieces: &mut Vec<Piece>) {
+        reaches.clear();
         pieces.clear();
+        let [vertical, horizontal] = &self.job.stretches;
+        for (v, h) in vertical.iter().flat_map(|v| horizontal.iter().map(move |h| (v, h))) {
+            let first = pieces.len();
+            self.pieces((v, h), block.clone(), pieces);
+            reaches.push(Reach { vertical: v, horizontal: h, pieces: first..pieces.len() });
+        }
+    }
+
+    /// Those that the taps of one stretch each way reach.
+    fn pieces(&self, (v, h): (&Stretch, &Stretch), block: Range<usize>, pieces: &mut Vec<Piece>) {
         let (xs, [height, width]) = (self.job.x.strides, self.job.size);
         if h.taps == 0 {
             return;
         }
+        let first = pieces.len();
         let depth = h.source_tap_step * xs[3];
         for line in block.clone() {
             let (n, y) = (line / height, line % height);
             let Some(t) = y.checked_sub(v.tap).filter(|&t| t < v.taps) else { continue };
             let a = n as isize * xs[0] + t as isize * v.source_tap_step * xs[2];
             let b = (line - block.start) * width + h.tap;
-            match pieces.last_mut() {
+            match pieces[first..].last_mut() {
                 Some(last) if last.a + last.len as isize * depth == a && last.b + last.len == b => {
                     last.len += h.taps;
                 }

@@ -1,8 +1,8 @@
 //! Tiles whose rows lie anywhere and whose chains come in pieces: the micro-kernel of convolutions.
 //!
 //! A's elements are broadcast, so the rows of a tile need nothing in common but the pieces of their chains: six pixels that
-//! share their taps, whatever rows of whatever images they are in. B is packed, and C is written through the stack,
-//! because neighbouring lanes (channels) are far apart in it.
+//! share their taps, whatever rows of whatever images they are in. B is packed. C is written through the stack where
+//! neighbouring lanes (channels) are far apart in it.
 
 use std::mem::MaybeUninit;
 
@@ -73,14 +73,18 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
     let mut room = MaybeUninit::<[T; ROOM]>::uninit();
     let room = room.as_mut_ptr().cast::<T>();
     let mut acc = [[s.splat(T::ZERO); NV]; MR];
+    let direct = tile.c_lane == 1 && tile.lanes == span;
     if beta != T::ZERO {
         let factor = s.splat(beta);
         // SAFETY: a row of the room for each row of the tile; the elements of C are the caller's.
         unsafe {
-            read::<T, S, MR, NV>(s, tile, room);
+            if !direct {
+                read::<T, S, MR, NV>(s, tile, room);
+            }
             for (i, row) in acc.iter_mut().enumerate() {
+                let from = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
                 for (j, v) in row.iter_mut().enumerate() {
-                    *v = s.mul(factor, s.load(room.add(i * span + j * S::LANES)));
+                    *v = s.mul(factor, s.load(from.add(j * S::LANES)));
                 }
             }
         }
@@ -111,12 +115,16 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             );
         }
     }
-    // SAFETY: a row of the room for each row of the tile and for those that `write` reads beyond it.
+    // SAFETY: a row of C, or of the room, for each row of the tile, and of the room those that `write` reads beyond it.
     unsafe {
         for (i, row) in acc.iter().enumerate() {
+            let to = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
             for (j, &v) in row.iter().enumerate() {
-                s.store(room.add(i * span + j * S::LANES), v);
+                s.store(to.add(j * S::LANES), v);
             }
+        }
+        if direct {
+            return;
         }
         for i in MR..MR.next_multiple_of(N::LANES) {
             for j in 0..NV {
