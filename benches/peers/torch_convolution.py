@@ -10,8 +10,9 @@ import sys
 import time
 
 cores = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-# Before the import: threads that wait for the next call would take a core from whoever is timed next.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive" if cores == 1 else "active")
+# Before the import: threads wait for the next call for about a millisecond, which covers a batch, and no longer, since
+# they would take a core from whoever is timed next.
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 os.environ["OMP_NUM_THREADS"] = str(cores)
 
 import numpy

@@ -18,6 +18,7 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
+use crate::pack::Taps;
 use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
 use crate::{Isa, Real};
@@ -112,6 +113,9 @@ pub(crate) type Arrange<T> =
 pub(crate) type Deal<T> =
     unsafe fn(source: (*const T, isize), strips: (usize, usize), len: usize, panels: (*mut T, usize));
 
+/// Turns filters into the rows of a panel, tap by tap; see [`crate::pack::sort`].
+pub(crate) type Sort<T> = unsafe fn(source: (*const T, isize), filters: (usize, usize), order: Taps, panel: *mut T);
+
 /// What an instruction set offers.
 pub struct Kernel<T: 'static> {
     /// Elements in a vector.
@@ -131,6 +135,7 @@ pub struct Kernel<T: 'static> {
     pub(crate) deal: Deal<T>,
     pub(crate) copy: Arrange<T>,
     pub(crate) transpose: Arrange<T>,
+    pub(crate) sort: Sort<T>,
     /// Rounds of independent chains: their sum, and multiply-adds a round. See [`chains`].
     pub(crate) chains: fn(rounds: usize) -> (T, usize),
     /// Kernels with vectors of half the length, for the last few columns.

@@ -225,3 +225,60 @@ pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
         (0..len).for_each(|k| one(j, k));
     }
 }
+
+/// What [`sort`] does with filters of `taps` taps that lie side by side: for tap `first + t` and channel `c`, `t < keep`,
+/// the lanes go to `t * tap + c * row`.
+#[derive(Clone, Copy)]
+pub(crate) struct Taps {
+    pub(crate) taps: usize,
+    pub(crate) first: usize,
+    pub(crate) keep: usize,
+    pub(crate) tap: usize,
+    pub(crate) row: usize,
+}
+
+/// Turns `width` filters of `channels` channels, `stride` elements apart in the source, into the rows of a panel, tap by
+/// tap.
+///
+/// # Safety
+/// The source must be readable and the panel writable.
+#[inline(always)]
+pub(crate) unsafe fn sort<T: Real, S: Transpose<T>>(
+    s: S,
+    (source, stride): (*const T, isize),
+    (width, channels): (usize, usize),
+    order: Taps,
+    panel: *mut T,
+) {
+    let Taps { taps, first, keep, tap, row } = order;
+    let len = taps * channels;
+    let (wide, long) = (width - width % S::LANES, len - len % S::COLUMNS);
+    for j in (0..wide).step_by(S::LANES) {
+        // The tap that comes next, counted from the first that is kept (before it: beyond all), and its channel's place.
+        let (mut t, mut to) = (first.wrapping_neg(), panel.wrapping_add(j));
+        for k in (0..long).step_by(S::COLUMNS) {
+            // SAFETY: a part of the source; and its place in the panel, if it has one.
+            unsafe {
+                let columns = s.load_columns(source.offset(j as isize * stride).add(k), stride);
+                for &v in columns.as_ref() {
+                    if t < keep {
+                        s.store(to.add(t * tap), v);
+                    }
+                    t = t.wrapping_add(1);
+                    if t == taps - first {
+                        (t, to) = (first.wrapping_neg(), to.wrapping_add(row));
+                    }
+                }
+            }
+        }
+    }
+    for j in 0..width {
+        for k in if j < wide { long } else { 0 }..len {
+            let (c, t) = (k / taps, (k % taps).wrapping_sub(first));
+            if t < keep {
+                // SAFETY: an element of a filter, and its place in the panel.
+                unsafe { *panel.add(t * tap + c * row + j) = *source.offset(j as isize * stride).add(k) };
+            }
+        }
+    }
+}

@@ -21,7 +21,7 @@ use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::gather::{Gather, Piece, ROWS};
 use crate::kernel::{Kernel, prefetch};
-use crate::pack::scale;
+use crate::pack::{Taps, scale};
 use crate::scratch::with_scratch;
 use crate::{Real, team};
 
@@ -33,8 +33,8 @@ const PAD: usize = 16;
 const RUN: usize = 32;
 /// Vectors across a strip of filters.
 const VECTORS: usize = 2;
-/// Rows of filters that are transposed at once, before their taps are told apart.
-const MIXED: usize = 256;
+/// Elements of a filter that are read at once.
+const RUN_OF_FILTER: usize = 256;
 /// Rows of a tile from which its chains hide the latency of a multiply-add.
 const FULL_ROWS: usize = 4;
 /// What reading a tile of y and writing it back costs, in multiply-adds of a row.
@@ -249,7 +249,7 @@ impl<T: Real> Direct<'_, T> {
         let pixel = job.pixel();
         let copy = self.part.images.len() * rows.len() * job.source[1] * pixel;
         let outputs = limits.outputs.min(round_up(self.part.outputs.len(), limits.strip));
-        let panels = outputs * limits.taps * limits.channels + MIXED * limits.strip;
+        let panels = outputs * limits.taps * limits.channels;
         with_scratch::<T, ()>([copy, panels], |[copy, panels]| {
             let copied = Copied { ptr: copy, row: rows.start, rows: rows.len(), pixel };
             // SAFETY: the rooms hold the rows of the images and a block of filters; the rest is passed on.
@@ -337,9 +337,8 @@ impl<T: Real> Direct<'_, T> {
     /// Packs filters, scaled, strip by strip: for each tap and channel, the lanes of a strip.
     ///
     /// # Safety
-    /// The filters must be readable, and the room hold them and [`MIXED`] rows of a strip.
+    /// The filters must be readable, and the room hold them.
     unsafe fn pack(&self, outputs: Range<usize>, depth: Depth, panels: *mut T) {
-        let mixed = panels.wrapping_add(round_up(outputs.len(), self.limits.strip) * depth.taps * depth.channels);
         for (strip, panel) in self.panels(outputs, depth, panels) {
             let elements = depth.taps * depth.channels * strip.vectors * self.kernel.lanes;
             // SAFETY: the panel has `span` elements for each tap and channel of the block.
@@ -347,7 +346,7 @@ impl<T: Real> Direct<'_, T> {
                 if strip.width < strip.vectors * self.kernel.lanes {
                     panel.write_bytes(0, elements);
                 }
-                self.pack_strip(strip, depth, panel, mixed);
+                self.pack_strip(strip, depth, panel);
                 if self.job.alpha != T::ONE {
                     scale(std::slice::from_raw_parts_mut(panel, elements), self.job.alpha);
                 }
@@ -359,29 +358,26 @@ impl<T: Real> Direct<'_, T> {
     ///
     /// # Safety
     /// As [`Direct::pack`].
-    unsafe fn pack_strip(&self, strip: Strip, depth: Depth, panel: *mut T, mixed: *mut T) {
+    unsafe fn pack_strip(&self, strip: Strip, depth: Depth, panel: *mut T) {
         let Layout { ptr, strides: [output, channel, row, col] } = self.job.w;
         let (cols, taps, span) = (self.job.taps[1], self.job.taps(), strip.vectors * self.kernel.lanes);
         let filters = ptr.wrapping_offset(strip.first as isize * output + depth.channel as isize * channel);
         let dense = col == 1 && (row == cols as isize || self.job.taps[0] == 1);
         // From a tap's panel to the next.
         let tap = depth.channels * span;
-        // SAFETY: filters, and their places in the panel; the mixed rows are of a few channels with all their taps.
+        // SAFETY: filters, and their places in the panel.
         unsafe {
-            if dense && channel == taps as isize && taps <= MIXED {
+            if dense && channel == taps as isize {
                 // Filters that lie a page apart would push one another out of the cache between a channel and the next.
-                let most = MIXED / taps;
+                let most = (RUN_OF_FILTER / taps).max(1);
                 for c in (0..depth.channels).step_by(most) {
                     let count = most.min(depth.channels - c);
                     let from = filters.wrapping_add(c * taps);
                     for o in 0..strip.width {
                         prefetch(from.wrapping_offset(o as isize * output).wrapping_add(most * taps), count * taps);
                     }
-                    (self.kernel.transpose)(from, output, strip.width, count * taps, mixed, span);
-                    for t in 0..depth.taps {
-                        let (from, to) = (mixed.add((depth.tap + t) * span), panel.add(t * tap + c * span));
-                        (self.kernel.copy)(from.cast_const(), (taps * span) as isize, strip.width, count, to, span);
-                    }
+                    let order = Taps { taps, first: depth.tap, keep: depth.taps, tap, row: span };
+                    (self.kernel.sort)((from, output), (strip.width, count), order, panel.add(c * span));
                 }
                 return;
             }

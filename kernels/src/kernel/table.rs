@@ -90,6 +90,7 @@ macro_rules! kernel_table {
                     deal: deal::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
+                    sort: sort::<T>,
                     chains: chains_entry::<T>,
                     half: $half,
                 }
@@ -168,6 +169,21 @@ macro_rules! kernel_table {
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::pack::transpose::<T, $narrow>($narrow(()), source, stride, width, len, panel, row) }
+        }
+
+        /// # Safety
+        /// As [`pack::sort`](crate::pack::sort); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn sort<T: Real>(
+            source: (*const T, isize),
+            filters: (usize, usize),
+            order: $crate::pack::Taps,
+            panel: *mut T,
+        ) where
+            $narrow: Transpose<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::pack::sort::<T, $narrow>($narrow(()), source, filters, order, panel) }
         }
 
         fn chains_entry<T: Real>(rounds: usize) -> (T, usize)

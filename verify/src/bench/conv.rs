@@ -178,15 +178,11 @@ impl Crew {
         let first_peer = self.first_peer();
         let stage = self.stage.as_mut().expect("prepared");
         let parallelism = if who == FATHOM && self.cores > 1 { Parallelism::Rayon } else { Parallelism::Serial };
-        let seconds = match who {
+        Ok(match who {
             PEAK => stage.chains(self.cores, calls),
             who if who < first_peer => stage.run(pass, calls, parallelism),
             who => self.programs[who - first_peer].run(pass, calls)?,
-        };
-        if self.cores > 1 {
-            threads::rest();
-        }
-        Ok(seconds)
+        })
     }
 }
 
@@ -240,6 +236,9 @@ impl Team for Crew {
             seconds *= layer.operations() * pass.times() / chain_operations(of, self.cores);
         }
         let interrupted = threads::interruptions() != before;
+        if self.cores > 1 {
+            threads::rest();
+        }
         Ok(Batch { seconds, interrupted, confined: threads::confined(self.cores) })
     }
 }
