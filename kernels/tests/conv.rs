@@ -82,6 +82,113 @@ fn same_bits_as_the_textbook_loops_on_random_geometry() {
     }
 }
 
+/// Images large enough to be shared, copied in bands, and met tap by tap.
+const LARGE: [([usize; 4], usize, ConvGeometry); 5] = {
+    const fn geometry(kernel: [usize; 2], stride: usize, dilation: usize) -> ConvGeometry {
+        let padding = [(kernel[0] - 1) * dilation / 2, (kernel[1] - 1) * dilation / 2];
+        ConvGeometry { kernel, stride: [stride; 2], padding, dilation: [dilation; 2] }
+    }
+    [
+        ([3, 20, 12, 17], 35, geometry([3, 3], 1, 1)),
+        ([1, 70, 4, 4], 70, geometry([3, 3], 1, 1)),
+        ([2, 3, 40, 41], 18, geometry([5, 5], 2, 1)),
+        ([4, 33, 1, 60], 40, geometry([1, 3], 1, 1)),
+        ([1, 17, 19, 21], 23, geometry([3, 3], 1, 2)),
+    ]
+};
+
+fn large_shapes((x, outputs, geometry): ([usize; 4], usize, ConvGeometry)) -> Shapes {
+    let [oh, ow] = geometry.output_size([x[2], x[3]]).unwrap();
+    let [kh, kw] = geometry.kernel;
+    Shapes { geometry, x, w: [outputs, x[1], kh, kw], y: [x[0], outputs, oh, ow] }
+}
+
+/// y, dx and dw of dense tensors, added to what is there.
+fn passes<T: Real>(s: &Shapes, tuning: &Tuning, [x, w, y]: [&[T]; 3], parallelism: Parallelism) -> [Vec<T>; 3] {
+    let of = |data, shape| TensorRef::dense(data, shape).unwrap();
+    let to = |data, shape| TensorMut::dense(data, shape).unwrap();
+    let (vx, vw, vy) = (of(x, s.x), of(w, s.w), of(y, s.y));
+    let (one, mut fy, mut fx, mut fw) = (T::ONE, y.to_vec(), x.to_vec(), w.to_vec());
+    forward_tuned(tuning, &s.geometry, (one, vw), vx, (one, to(&mut fy, s.y)), parallelism);
+    backward_input_tuned(tuning, &s.geometry, (one, vw), vy, (one, to(&mut fx, s.x)), parallelism);
+    backward_weights_tuned(tuning, &s.geometry, (one, vy), vx, (one, to(&mut fw, s.w)), parallelism);
+    [fy, fx, fw]
+}
+
+#[test]
+fn same_bits_on_any_number_of_threads() {
+    let source = &mut Source::new(5);
+    for layer in LARGE {
+        let s = large_shapes(layer);
+        let [x, w, y] = [s.x, s.w, s.y].map(|shape| source.values::<f32>(len(shape)));
+        let given: [&[f32]; 3] = [&x, &w, &y];
+        let alone = passes(&s, &Tuning::default(), given, Parallelism::Serial);
+        for threads in 1..=8 {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let blocks = Blocks { mc: source.between(50, 400), kc: source.between(3, 300), nc: source.between(1, 60) };
+            for tuning in [Tuning::default(), Tuning { blocks: Some(blocks), ..Tuning::default() }] {
+                let shared = pool.install(|| passes(&s, &tuning, given, Parallelism::Rayon));
+                for (shared, alone) in shared.iter().zip(&alone) {
+                    assert_same_bits(shared, alone, || format!("{threads} threads, {blocks:?}, {s:?}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_has_the_same_bits_wherever_it_is_in_a_batch() {
+    let source = &mut Source::new(6);
+    for layer in LARGE {
+        let s = large_shapes(layer);
+        let [x, w, y] = [s.x, s.w, s.y].map(|shape| source.values::<f64>(len(shape)));
+        let [fy, fx, _] = passes(&s, &Tuning::default(), [&x, &w, &y], Parallelism::Serial);
+        let (image, output) = (len(s.x) / s.x[0], len(s.y) / s.y[0]);
+        let one = Shapes { x: [1, s.x[1], s.x[2], s.x[3]], y: [1, s.y[1], s.y[2], s.y[3]], ..s };
+        for n in 0..s.x[0] {
+            let (x, y) = (&x[n * image..][..image], &y[n * output..][..output]);
+            let [gy, gx, _] = passes(&one, &Tuning::default(), [x, &w, y], Parallelism::Serial);
+            assert_same_bits(&gy, &fy[n * output..][..output], || format!("forward, image {n}, {s:?}"));
+            assert_same_bits(&gx, &fx[n * image..][..image], || format!("backward_input, image {n}, {s:?}"));
+        }
+    }
+}
+
+/// <conv(x, w), g>.
+fn product(s: &Shapes, x: &[f64], w: &[f64], g: &[f64]) -> f64 {
+    let of = |data, shape| TensorRef::dense(data, shape).unwrap();
+    let mut y = vec![0.0; len(s.y)];
+    let to = TensorMut::dense(&mut y, s.y).unwrap();
+    conv::forward(&s.geometry, 1.0, of(w, s.w), of(x, s.x), 0.0, to, Parallelism::Serial);
+    y.iter().zip(g).map(|(y, g)| y * g).sum()
+}
+
+#[test]
+fn the_gradients_are_central_differences() {
+    for seed in 0..30 {
+        let source = &mut Source::new(2000 + seed);
+        let s = random_shapes(source);
+        let [x, w, g] = [s.x, s.w, s.y].map(|shape| source.values::<f64>(len(shape)));
+        let start = [&g[..], &x, &w];
+        let [_, dx, dw] = passes(&s, &Tuning::default(), [&x, &w, &g], Parallelism::Serial);
+        let size: f64 = s.w.iter().chain(&s.y).map(|&size| size as f64).product();
+        for _ in 0..10 {
+            // Exact but for rounding: the product is linear in either.
+            let (i, j, step) = (source.between(0, x.len() - 1), source.between(0, w.len() - 1), 0.5);
+            let shifted = |data: &[f64], at: usize, by: f64| {
+                let mut data = data.to_vec();
+                data[at] += by;
+                data
+            };
+            let by_x = product(&s, &shifted(&x, i, step), &w, &g) - product(&s, &shifted(&x, i, -step), &w, &g);
+            let by_w = product(&s, &x, &shifted(&w, j, step), &g) - product(&s, &x, &shifted(&w, j, -step), &g);
+            let bound = 1e-14 * (10.0 + size);
+            assert!((by_x - (dx[i] - start[1][i])).abs() < bound, "x[{i}]: {by_x}, {s:?}");
+            assert!((by_w - (dw[j] - start[2][j])).abs() < bound, "w[{j}]: {by_w}, {s:?}");
+        }
+    }
+}
+
 #[test]
 fn the_gradients_are_the_adjoints() {
     for seed in 0..40 {
