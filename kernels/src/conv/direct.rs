@@ -119,6 +119,8 @@ struct Limits {
     taps: usize,
     /// Channels of a tap, all of them where there are several taps.
     channels: usize,
+    /// Outputs that meet one strip after the other.
+    near: usize,
     /// See [`Convolution::is_tap_by_tap`].
     tap_by_tap: bool,
 }
@@ -145,6 +147,7 @@ impl Limits {
             strip,
             taps,
             channels,
+            near: (l2 / 8 / (size_of::<T>() * job.pixel()) / ROWS).max(4) * ROWS,
             tap_by_tap: taps == 1 || tap_by_tap,
         }
     }
@@ -423,11 +426,15 @@ impl<T: Real> Direct<'_, T> {
             }
             // Without pieces, the chains only start.
             if first || !pieces.is_empty() {
-                let pixels = Pixels::new(self, copied, rectangle, within);
-                let count = pixels.total();
-                for (strip, panel) in self.panels(outputs.clone(), depth, panels) {
-                    // SAFETY: the pixels lie in the copy with all their taps, and in y; the strip is packed.
-                    unsafe { self.tiles((strip, panel), (copied, &pieces), (pixels.clone(), count), beta) };
+                let mut pixels = Pixels::new(self, copied, rectangle, within);
+                let total = pixels.total();
+                for first in (0..total).step_by(self.limits.near) {
+                    let (start, count) = (pixels.clone(), self.limits.near.min(total - first));
+                    for (strip, panel) in self.panels(outputs.clone(), depth, panels) {
+                        pixels = start.clone();
+                        // SAFETY: the pixels lie in the copy with all their taps, and in y; the strip is packed.
+                        unsafe { self.tiles((strip, panel), (copied, &pieces), (pixels.by_ref(), count), beta) };
+                    }
                 }
             }
         }
