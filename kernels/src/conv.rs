@@ -11,6 +11,9 @@ use crate::{Real, TensorMut, TensorRef};
 mod direct;
 mod filters;
 mod geometry;
+mod grid;
+mod limits;
+mod pixels;
 mod pointwise;
 mod stretch;
 
@@ -27,6 +30,13 @@ struct Layout<P> {
 // SAFETY: a layout is a view of a slice that the caller holds for the whole call, shared or for itself; of one that is
 // written, tasks write elements that are theirs alone.
 unsafe impl<P> Sync for Layout<P> {}
+
+/// # Panics
+/// If a block size is 0.
+fn check_blocks(tuning: &Tuning) {
+    let whole = tuning.blocks.is_none_or(|blocks| blocks.mc.min(blocks.kc).min(blocks.nc) > 0);
+    assert!(whole, "conv: a block size is 0: {:?}", tuning.blocks);
+}
 
 fn signed(strides: [usize; 4]) -> [isize; 4] {
     strides.map(|s| s as isize)
@@ -135,6 +145,7 @@ pub fn forward_tuned<T: Real>(
     parallelism: Parallelism,
 ) {
     geometry.check(x.shape(), w.shape(), y.shape());
+    check_blocks(tuning);
     let ([images, channels, height, width], [_, outputs, rows, cols]) = (x.shape(), y.shape());
     let convolution = Convolution {
         stretches: [0, 1].map(|dim| output_stretches(geometry, dim, x.shape()[2 + dim], y.shape()[2 + dim])),
@@ -185,6 +196,7 @@ pub fn backward_input_tuned<T: Real>(
     parallelism: Parallelism,
 ) {
     geometry.check(dx.shape(), w.shape(), dy.shape());
+    check_blocks(tuning);
     let ([images, channels, height, width], [_, outputs, rows, cols]) = (dx.shape(), dy.shape());
     let [o, c, kh, kw] = signed(w.strides());
     let convolution = Convolution {
@@ -236,6 +248,7 @@ pub fn backward_weights_tuned<T: Real>(
     parallelism: Parallelism,
 ) {
     geometry.check(x.shape(), dw.shape(), dy.shape());
+    check_blocks(tuning);
     let ([images, channels, ..], [_, outputs, rows, cols]) = (x.shape(), dy.shape());
     let gradient = FilterGradient {
         stretches: [0, 1].map(|dim| tap_stretches(geometry, dim, x.shape()[2 + dim], dy.shape()[2 + dim])),

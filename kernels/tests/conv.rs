@@ -254,3 +254,12 @@ fn channels_that_disagree_are_refused() {
         Parallelism::Serial,
     );
 }
+
+#[test]
+#[should_panic(expected = "a block size is 0")]
+fn empty_blocks_are_refused() {
+    let s = large_shapes(LARGE[0]);
+    let [x, w, y] = [s.x, s.w, s.y].map(|shape| vec![1.0f32; len(shape)]);
+    let blocks = Some(Blocks { mc: 8, kc: 8, nc: 0 });
+    passes(&s, &Tuning { blocks, ..Tuning::default() }, [&x, &w, &y], Parallelism::Serial);
+}

@@ -13,10 +13,12 @@
 
 use std::ops::Range;
 
+use super::grid::{Grid, Part};
+use super::limits::Limits;
+use super::pixels::Pixels;
 use super::stretch::Stretch;
 use super::{Convolution, Layout};
 use crate::block::{Blocks, round_up};
-use crate::cache::Caches;
 use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::gather::{Gather, Piece, ROWS};
@@ -25,28 +27,15 @@ use crate::pack::{Taps, scale};
 use crate::scratch::with_scratch;
 use crate::{Real, team};
 
-/// Bytes after which addresses meet the same set of the first-level cache.
-const PAGE: usize = 4096;
-/// Elements between pixels that would do so.
-const PAD: usize = 16;
 /// Pixels that are transposed at once, so that both sides of the copy stay near.
 const RUN: usize = 32;
-/// Vectors across a strip of filters.
-const VECTORS: usize = 2;
 /// Elements of a filter that are read at once.
 const RUN_OF_FILTER: usize = 256;
-/// Rows of a tile from which its chains hide the latency of a multiply-add.
-const FULL_ROWS: usize = 4;
-/// What reading a tile of y and writing it back costs, in multiply-adds of a row.
-const VISIT: usize = 500;
 
 /// `job` on the threads of the current pool, if `parallelism` says so.
 ///
 /// # Safety
 /// As [`Convolution::run`].
-///
-/// # Panics
-/// If a block size is 0.
 pub(super) unsafe fn convolve<T: Real>(
     job: &Convolution<T>,
     kernel: &'static Kernel<T>,
@@ -61,150 +50,6 @@ pub(super) unsafe fn convolve<T: Real>(
     let parts = grid.parts();
     if !team::share(if threads > 1 { parts } else { 1 }, job.nanoseconds(), &part) {
         (0..parts).for_each(part);
-    }
-}
-
-impl<T: Real> Convolution<T> {
-    fn taps(&self) -> usize {
-        self.taps[0] * self.taps[1]
-    }
-
-    /// About how long it takes on one thread.
-    fn nanoseconds(&self) -> usize {
-        let madds = [self.images, self.outputs, self.channels, self.taps(), self.target[0], self.target[1]];
-        madds.into_iter().fold(1, usize::saturating_mul) / 200 * size_of::<T>()
-    }
-
-    /// Whether pixels that have one tap in common should meet that tap together, rather than pixels that have all of their
-    /// taps in common all of those: where images are small and few, the latter leave many rows of the tiles idle.
-    fn is_tap_by_tap(&self) -> bool {
-        let [vertical, horizontal] = &self.stretches;
-        let cost = |pixels: usize, taps: usize, once: usize| {
-            let tiles = heights(pixels, ROWS).into_iter().filter(|&(height, _)| height > 0);
-            let each = |height: usize| taps * self.channels * height.max(FULL_ROWS) + once;
-            tiles.map(|(height, tiles)| tiles * each(height)).sum::<usize>()
-        };
-        let pixels = |v: usize, h: usize| self.images * v * h;
-        let together: usize = vertical
-            .iter()
-            .flat_map(|v| horizontal.iter().map(move |h| cost(pixels(v.count, h.count), v.taps * h.taps, VISIT / 2)))
-            .sum();
-        let having = |stretches: &[Stretch], tap: usize| -> usize {
-            stretches.iter().filter(|stretch| stretch.position(tap).is_some()).map(|stretch| stretch.count).sum()
-        };
-        let tap_by_tap: usize = (0..self.taps[0])
-            .flat_map(|ky| (0..self.taps[1]).map(move |kx| (ky, kx)))
-            .map(|(ky, kx)| cost(pixels(having(vertical, ky), having(horizontal, kx)), 1, VISIT))
-            .sum();
-        tap_by_tap < together
-    }
-
-    /// Elements from a pixel of a block to the next.
-    fn pixel(&self) -> usize {
-        let aliased = (self.channels * size_of::<T>()).is_multiple_of(PAGE);
-        self.channels + if aliased { PAD } else { 0 }
-    }
-}
-
-/// The most that a block holds. It changes no bit of a result.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// Pixels of the images.
-    pixels: usize,
-    /// Filters, a multiple of a strip.
-    outputs: usize,
-    /// Columns of a strip.
-    strip: usize,
-    /// Taps.
-    taps: usize,
-    /// Channels of a tap, all of them where there are several taps.
-    channels: usize,
-    /// Outputs that meet one strip after the other.
-    near: usize,
-    /// See [`Convolution::is_tap_by_tap`].
-    tap_by_tap: bool,
-}
-
-impl Limits {
-    fn new<T: Real>(job: &Convolution<T>, kernel: &Kernel<T>, blocks: Option<Blocks>) -> Self {
-        let strip = VECTORS * kernel.lanes;
-        let Caches { l2, l3, .. } = Caches::of_this_core();
-        let filters = l2 * 5 / 8 / size_of::<T>();
-        let tap_by_tap = job.is_tap_by_tap();
-        // Tap by tap, only one of them need be near.
-        let panel = if tap_by_tap { l3.max(2 * l2) / 16 / size_of::<T>() } else { filters };
-        let (pixels, depth) = match blocks {
-            Some(blocks) => (blocks.mc, blocks.kc),
-            None => (l3.max(2 * l2) / 8 / (size_of::<T>() * job.pixel()), panel / strip),
-        };
-        assert!(pixels.min(depth) > 0 || blocks.is_none(), "conv: a block size is 0: {blocks:?}");
-        let taps = (depth / job.channels).clamp(1, job.taps());
-        let channels = if taps > 1 { job.channels } else { job.channels.min(depth.max(1)) };
-        let outputs = blocks.map_or(filters / (taps * channels), |blocks| blocks.nc);
-        Self {
-            pixels: pixels.max(1),
-            outputs: (outputs / strip).max(1) * strip,
-            strip,
-            taps,
-            channels,
-            near: (l2 / 8 / (size_of::<T>() * job.pixel()) / ROWS).max(4) * ROWS,
-            tap_by_tap: taps == 1 || tap_by_tap,
-        }
-    }
-}
-
-/// How the work is cut into parts: images, rows of y and channels of y, each with what a part has of it and the whole.
-#[derive(Debug)]
-struct Grid([(usize, usize); 3]);
-
-/// One part: images, rows and channels of y.
-#[derive(Clone, Debug)]
-struct Part {
-    images: Range<usize>,
-    rows: Range<usize>,
-    outputs: Range<usize>,
-}
-
-/// The least work, in nanoseconds, that is a part of its own.
-const PART: usize = 20_000;
-
-impl Grid {
-    /// Parts whose images fit a block. Each part copies its images and packs its filters, so several threads cut where
-    /// less is copied twice.
-    fn new<T: Real>(job: &Convolution<T>, limits: &Limits, threads: usize) -> Self {
-        let &Convolution { images, outputs, channels, source, target, .. } = job;
-        let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
-        let strips = outputs.div_ceil(limits.strip).max(1);
-        // Images, or rows of one, that make at least so many blocks; and how many these are.
-        let cut = |blocks: usize| {
-            let fitting = (limits.pixels / source[1].max(1)).max(1);
-            if source[0] <= fitting && blocks <= images {
-                let each = (fitting / source[0].max(1)).min(images.div_ceil(blocks)).max(1);
-                return (each, target[0].max(1), images.div_ceil(each));
-            }
-            let bands = source[0].div_ceil(fitting).max(blocks.div_ceil(images.max(1)));
-            let rows = target[0].div_ceil(bands).max(1);
-            (1, rows, images * target[0].div_ceil(rows))
-        };
-        let (copied, packed) = (images * source[0] * source[1] * channels, outputs * channels * job.taps());
-        let cost = |across: usize| copied * across + packed * cut(wanted.div_ceil(across)).2;
-        let across = (1..=strips.min(wanted)).min_by_key(|&across| cost(across)).unwrap_or(1);
-        let (each, rows, _) = cut(wanted.div_ceil(across));
-        Self([(each, images), (rows, target[0]), (strips.div_ceil(across) * limits.strip, outputs)])
-    }
-
-    fn parts(&self) -> usize {
-        self.0.iter().map(|&(each, whole)| whole.div_ceil(each)).product()
-    }
-
-    fn part(&self, mut index: usize) -> Part {
-        let [images, rows, outputs] = self.0.map(|(each, whole)| {
-            let (count, first) = (whole.div_ceil(each), index);
-            index /= count;
-            let first = first % count * each;
-            first..(first + each).min(whole)
-        });
-        Part { images, rows, outputs }
     }
 }
 
@@ -234,13 +79,13 @@ struct Strip {
 }
 
 /// A copy of the part's images, its channels innermost: rows of the images from `row` on.
-struct Copied<T> {
-    ptr: *mut T,
+pub(super) struct Copied<T> {
+    pub(super) ptr: *mut T,
     /// The first row, and how many.
-    row: usize,
-    rows: usize,
+    pub(super) row: usize,
+    pub(super) rows: usize,
     /// Elements from a pixel to the next.
-    pixel: usize,
+    pub(super) pixel: usize,
 }
 
 impl<T: Real> Direct<'_, T> {
@@ -426,7 +271,7 @@ impl<T: Real> Direct<'_, T> {
             }
             // Without pieces, the chains only start.
             if first || !pieces.is_empty() {
-                let mut pixels = Pixels::new(self, copied, rectangle, within);
+                let mut pixels = Pixels::new(self.job, copied, &self.part.images, rectangle, within);
                 let total = pixels.total();
                 for first in (0..total).step_by(self.limits.near) {
                     let (start, count) = (pixels.clone(), self.limits.near.min(total - first));
@@ -455,7 +300,9 @@ impl<T: Real> Direct<'_, T> {
             for (rectangle, within) in self.rectangles() {
                 self.pieces(rectangle, Depth { tap, taps: 1, ..depth }, copied, &mut pieces);
                 if let [Piece { a, .. }] = pieces[..] {
-                    having.extend(Pixels::new(self, copied, rectangle, within).map(|(x, y)| (x + a, y)));
+                    having.extend(
+                        Pixels::new(self.job, copied, &self.part.images, rectangle, within).map(|(x, y)| (x + a, y)),
+                    );
                 }
             }
             let pieces = [Piece { a: 0, b: (tap - depth.tap) * depth.channels, len: depth.channels }];
@@ -521,74 +368,5 @@ impl<T: Real> Direct<'_, T> {
                 _ => pieces.push(Piece { a, b, len: depth.channels }),
             }
         }
-    }
-}
-
-/// The pixels of a rectangle of outputs, image by image and row by row: where each lies in the copy of x, and in y.
-#[derive(Clone)]
-struct Pixels {
-    /// Steps of (image, row, column) in both, the place of the next pixel, and how many are left, the next included.
-    steps: [[isize; 2]; 3],
-    at: [[isize; 2]; 3],
-    left: [usize; 3],
-    /// Rows and columns.
-    whole: [usize; 2],
-}
-
-impl Pixels {
-    fn new<T: Real>(
-        direct: &Direct<'_, T>,
-        copied: &Copied<T>,
-        (v, h): (&Stretch, &Stretch),
-        within: Range<usize>,
-    ) -> Self {
-        let (job, part) = (direct.job, &direct.part);
-        let [image, _, row, col] = job.y.strides;
-        let pixel = copied.pixel as isize;
-        let line = job.source[1] as isize * pixel;
-        let source = v.source + within.start as isize * v.source_step - copied.row as isize;
-        let first = v.first + within.start * v.step;
-        let start = [
-            source * line + h.source * pixel,
-            part.images.start as isize * image + first as isize * row + h.first as isize * col,
-        ];
-        Self {
-            steps: [
-                [copied.rows as isize * line, image],
-                [v.source_step * line, v.step as isize * row],
-                [h.source_step * pixel, h.step as isize * col],
-            ],
-            at: [start; 3],
-            left: [part.images.len(), within.len(), h.count],
-            whole: [within.len(), h.count],
-        }
-    }
-
-    /// How many there are, before the first is taken.
-    fn total(&self) -> usize {
-        self.left.iter().product()
-    }
-}
-
-impl Iterator for Pixels {
-    type Item = (isize, isize);
-
-    fn next(&mut self) -> Option<(isize, isize)> {
-        if self.left[0] == 0 {
-            return None;
-        }
-        let [x, y] = self.at[2];
-        for dim in (0..3).rev() {
-            self.left[dim] -= 1;
-            self.at[dim] = [0, 1].map(|side| self.at[dim][side] + self.steps[dim][side]);
-            if self.left[dim] > 0 {
-                // The faster indices begin again from here.
-                for faster in dim + 1..3 {
-                    (self.left[faster], self.at[faster]) = (self.whole[faster - 1], self.at[dim]);
-                }
-                break;
-            }
-        }
-        Some((x, y))
     }
 }

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::limits::VECTORS;
 use super::stretch::Stretch;
 use super::{FilterGradient, Layout};
 use crate::block::Blocks;
@@ -18,16 +19,10 @@ use crate::pack::scale;
 use crate::scratch::with_scratch;
 use crate::{Real, team};
 
-/// Vectors across a strip of dy's channels.
-const VECTORS: usize = 2;
-
 /// `job` on the threads of the current pool, if `parallelism` says so.
 ///
 /// # Safety
 /// As [`Convolution::run`](super::Convolution::run), of dw.
-///
-/// # Panics
-/// If a block size is 0.
 pub(super) unsafe fn gradient<T: Real>(
     job: &FilterGradient<T>,
     kernel: &'static Kernel<T>,
@@ -39,7 +34,6 @@ pub(super) unsafe fn gradient<T: Real>(
     }
     let strip = VECTORS * kernel.lanes;
     let pixels = blocks.map_or(Caches::of_this_core().l2 / 4 / (strip * size_of::<T>()), |blocks| blocks.kc);
-    assert!(pixels > 0, "conv: a block size is 0: {blocks:?}");
     let rows = (pixels / job.size[1].max(1)).max(1);
     let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
     let nanoseconds = job.nanoseconds();

@@ -1,0 +1,62 @@
+//! How a convolution is cut into parts for the threads.
+
+use std::ops::Range;
+
+use super::Convolution;
+use super::limits::Limits;
+use crate::Real;
+
+/// How the work is cut into parts: images, rows of y and channels of y, each with what a part has of it and the whole.
+#[derive(Debug)]
+pub(super) struct Grid([(usize, usize); 3]);
+
+/// One part: images, rows and channels of y.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) images: Range<usize>,
+    pub(super) rows: Range<usize>,
+    pub(super) outputs: Range<usize>,
+}
+
+/// The least work, in nanoseconds, that is a part of its own.
+const PART: usize = 20_000;
+
+impl Grid {
+    /// Parts whose images fit a block. Each part copies its images and packs its filters, so several threads cut where
+    /// less is copied twice.
+    pub(super) fn new<T: Real>(job: &Convolution<T>, limits: &Limits, threads: usize) -> Self {
+        let &Convolution { images, outputs, channels, source, target, .. } = job;
+        let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
+        let strips = outputs.div_ceil(limits.strip).max(1);
+        // Images, or rows of one, that make at least so many blocks; and how many these are.
+        let cut = |blocks: usize| {
+            let fitting = (limits.pixels / source[1].max(1)).max(1);
+            if source[0] <= fitting && blocks <= images {
+                let each = (fitting / source[0].max(1)).min(images.div_ceil(blocks)).max(1);
+                return (each, target[0].max(1), images.div_ceil(each));
+            }
+            let bands = source[0].div_ceil(fitting).max(blocks.div_ceil(images.max(1)));
+            let rows = target[0].div_ceil(bands).max(1);
+            (1, rows, images * target[0].div_ceil(rows))
+        };
+        let (copied, packed) = (images * source[0] * source[1] * channels, outputs * channels * job.taps());
+        let cost = |across: usize| copied * across + packed * cut(wanted.div_ceil(across)).2;
+        let across = (1..=strips.min(wanted)).min_by_key(|&across| cost(across)).unwrap_or(1);
+        let (each, rows, _) = cut(wanted.div_ceil(across));
+        Self([(each, images), (rows, target[0]), (strips.div_ceil(across) * limits.strip, outputs)])
+    }
+
+    pub(super) fn parts(&self) -> usize {
+        self.0.iter().map(|&(each, whole)| whole.div_ceil(each)).product()
+    }
+
+    pub(super) fn part(&self, mut index: usize) -> Part {
+        let [images, rows, outputs] = self.0.map(|(each, whole)| {
+            let (count, first) = (whole.div_ceil(each), index);
+            index /= count;
+            let first = first % count * each;
+            first..(first + each).min(whole)
+        });
+        Part { images, rows, outputs }
+    }
+}
