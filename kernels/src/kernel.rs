@@ -206,22 +206,11 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let rows: [isize; GROUP] = std::array::from_fn(|i| opaque(i as isize * a_row));
     for _ in 0..count {
         let c_next = c_tile.wrapping_offset(run.c_tile);
-        let element = |i: usize, j: usize| c_tile.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
         for i in 0..MR {
             prefetch(c_next.wrapping_offset(i as isize * c_row), NV * S::LANES);
         }
-        let mut acc = [[s.splat(T::ZERO); NV]; MR];
-        if beta != T::ZERO {
-            let beta = s.splat(beta);
-            for (i, row) in acc.iter_mut().enumerate() {
-                for (j, v) in row.iter_mut().enumerate() {
-                    let cut = EDGE && j == NV - 1;
-                    // SAFETY: inside the tile, which the caller vouches for.
-                    let c = unsafe { if cut { s.load_first(element(i, j), mask) } else { s.load(element(i, j)) } };
-                    *v = s.mul(beta, c);
-                }
-            }
-        }
+        // SAFETY: the tile is the caller's.
+        let mut acc = unsafe { start::<T, S, MR, NV, EDGE>(s, beta, (c_tile, c_row), mask) };
         let mut a = [a_tile; MAX_GROUPS];
         for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
             *a = a_tile.wrapping_offset(opaque((g * GROUP) as isize * a_row));
@@ -257,16 +246,57 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                 &mut acc,
             );
         }
-        for (i, row) in acc.iter().enumerate() {
-            for (j, &v) in row.iter().enumerate() {
-                let cut = EDGE && j == NV - 1;
-                // SAFETY: inside the tile.
-                unsafe { if cut { s.store_first(element(i, j), mask, v) } else { s.store(element(i, j), v) } };
-            }
-        }
+        // SAFETY: as above.
+        unsafe { finish::<T, S, MR, NV, EDGE>(s, &acc, (c_tile, c_row), mask) };
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
+    }
+}
+
+/// Where the chains of a tile start: at `beta * c`, or at 0 without a look at C when `beta` is 0.
+///
+/// # Safety
+/// Unless `beta` is 0, the tile of C must be readable.
+#[inline(always)]
+unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+    s: S,
+    beta: T,
+    (c, c_row): (*const T, isize),
+    mask: S::Mask,
+) -> [[S::Vector; NV]; MR] {
+    let mut acc = [[s.splat(T::ZERO); NV]; MR];
+    if beta != T::ZERO {
+        let beta = s.splat(beta);
+        for (i, row) in acc.iter_mut().enumerate() {
+            for (j, v) in row.iter_mut().enumerate() {
+                let c = c.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
+                // SAFETY: inside the tile.
+                let c = unsafe { if EDGE && j == NV - 1 { s.load_first(c, mask) } else { s.load(c) } };
+                *v = s.mul(beta, c);
+            }
+        }
+    }
+    acc
+}
+
+/// Writes a tile.
+///
+/// # Safety
+/// The tile of C must be writable.
+#[inline(always)]
+unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+    s: S,
+    acc: &[[S::Vector; NV]; MR],
+    (c, c_row): (*mut T, isize),
+    mask: S::Mask,
+) {
+    for (i, row) in acc.iter().enumerate() {
+        for (j, &v) in row.iter().enumerate() {
+            let c = c.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
+            // SAFETY: inside the tile.
+            unsafe { if EDGE && j == NV - 1 { s.store_first(c, mask, v) } else { s.store(c, v) } };
+        }
     }
 }
 

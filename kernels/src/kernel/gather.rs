@@ -6,7 +6,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{GROUP, MAX_GROUPS, NEAR, opaque, prefetch, steps};
+use super::{GROUP, MAX_GROUPS, NEAR, finish, opaque, prefetch, start, steps};
 use crate::Real;
 use crate::simd::{Simd, Transpose};
 
@@ -68,14 +68,13 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
     narrow: N,
     tile: &Gather<'_, T>,
 ) {
-    let &Gather { a, a_rows, a_depth, b, pieces, beta, .. } = tile;
+    let &Gather { a, a_rows, a_depth, b, pieces, beta, c_lane, lanes, .. } = tile;
     let span = NV * S::LANES;
     let mut room = MaybeUninit::<[T; ROOM]>::uninit();
     let room = room.as_mut_ptr().cast::<T>();
+    let direct = c_lane == 1 && lanes == span;
     let mut acc = [[s.splat(T::ZERO); NV]; MR];
-    let direct = tile.c_lane == 1 && tile.lanes == span;
     if beta != T::ZERO {
-        let factor = s.splat(beta);
         // SAFETY: a row of the room for each row of the tile; the elements of C are the caller's.
         unsafe {
             if !direct {
@@ -83,9 +82,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             }
             for (i, row) in acc.iter_mut().enumerate() {
                 let from = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
-                for (j, v) in row.iter_mut().enumerate() {
-                    *v = s.mul(factor, s.load(from.add(j * S::LANES)));
-                }
+                [*row] = start::<T, S, 1, NV, false>(s, beta, (from, 0), s.mask(S::LANES));
             }
         }
     }
@@ -115,23 +112,18 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             );
         }
     }
-    // SAFETY: a row of C, or of the room, for each row of the tile, and of the room those that `write` reads beyond it.
+    // SAFETY: a row of C, or of the room, for each row of the tile.
     unsafe {
         for (i, row) in acc.iter().enumerate() {
             let to = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
-            for (j, &v) in row.iter().enumerate() {
-                s.store(to.add(j * S::LANES), v);
+            finish::<T, S, 1, NV, false>(s, &[*row], (to, 0), mask);
+        }
+        if !direct {
+            for i in MR..MR.next_multiple_of(N::LANES) {
+                finish::<T, S, 1, NV, false>(s, &[[s.splat(T::ZERO); NV]], (room.add(i * span), 0), mask);
             }
+            write::<T, N, MR>(narrow, tile, room, span);
         }
-        if direct {
-            return;
-        }
-        for i in MR..MR.next_multiple_of(N::LANES) {
-            for j in 0..NV {
-                s.store(room.add(i * span + j * S::LANES), s.splat(T::ZERO));
-            }
-        }
-        write::<T, N, MR>(narrow, tile, room, span);
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(args: &BenchConvArgs, out: &mut impl Write) -> Result<()> {
             layers.push(layer);
         }
     }
-    let mut crew = Crew::start(args)?;
+    let mut crew = Crew::start(&args.peer, args.cores)?;
     let provenance = Provenance::here();
     let progress = Progress::new((args.types.len() * layers.len() * args.passes.len()) as u64);
     let budget = Budget { rounds: args.rounds as usize, seconds: args.seconds };
@@ -58,13 +58,7 @@ pub fn run(args: &BenchConvArgs, out: &mut impl Write) -> Result<()> {
         }
     }
     progress.finish();
-    if args.json {
-        table::summary(&mut std::io::stderr().lock(), &all)?;
-    } else {
-        writeln!(out)?;
-        table::summary(out, &all)?;
-    }
-    Ok(())
+    Ok(table::end(out, args.json, &all)?)
 }
 
 fn name((of, layer, pass): Case) -> String {
@@ -155,17 +149,16 @@ impl<T: super::peer::Element> Stage for Tensors<T> {
 }
 
 impl Crew {
-    fn start(args: &BenchConvArgs) -> Result<Self> {
+    fn start(peers: &[String], cores: usize) -> Result<Self> {
         let member = |name: &str| Member { name: name.to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() };
         let mut members = vec![member("peak"), member("fathom")];
-        if args.cores > 1 {
+        if cores > 1 {
             members.push(member("serial"));
         }
-        let programs =
-            args.peer.iter().map(|command| Program::start(command, args.cores)).collect::<Result<Vec<_>>>()?;
+        let programs = peers.iter().map(|command| Program::start(command, cores)).collect::<Result<Vec<_>>>()?;
         members.extend(programs.iter().map(|program| program.member.clone()));
         let calls = vec![1; members.len()];
-        Ok(Self { members, programs, cores: args.cores, calls, case: None, stage: None, memory: None })
+        Ok(Self { members, programs, cores, calls, case: None, stage: None, memory: None })
     }
 
     fn first_peer(&self) -> usize {
@@ -310,4 +303,26 @@ fn rows<'a>(
     let ours = row(&found.fathom, cores, true);
     let serial = found.serial.as_ref().and_then(|serial| row(serial, 1, false));
     ours.into_iter().chain(serial).chain(found.peers.iter().filter_map(|entry| row(entry, cores, false))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_becomes_rows() {
+        let mut crew = Crew::start(&[], 1).unwrap();
+        let case = (Type::F64, "1x2x5x5:3k3".parse().unwrap(), Pass::All);
+        let found = compare(&mut crew, case, Budget { rounds: 2, seconds: 0.0 }).unwrap();
+        assert_eq!((found.case.as_str(), found.operations), ("all f64 1x2x5x5:3k3", (3 * 2 * 25 * 3 * 2 * 9) as f64));
+        let provenance = Provenance::here();
+        let rows = rows(case, &found, (1, Some(7)), &provenance);
+        assert_eq!(rows.len(), 1);
+        let row = serde_json::to_value(&rows[0]).unwrap();
+        assert_eq!(
+            (&row["layer"], &row["pass"], &row["working_bytes"]),
+            (&"1x2x5x5:3k3".into(), &"all".into(), &7.into())
+        );
+        assert!(row["gflops"].as_f64().unwrap() > 0.0 && row["best_peer"].is_null());
+    }
 }

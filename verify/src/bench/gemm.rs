@@ -56,13 +56,7 @@ pub fn run(args: &BenchGemmArgs, out: &mut impl Write) -> Result<()> {
         all.push(found);
     }
     progress.finish();
-    if args.json {
-        table::summary(&mut std::io::stderr().lock(), &all)?;
-    } else {
-        writeln!(out)?;
-        table::summary(out, &all)?;
-    }
-    Ok(())
+    Ok(table::end(out, args.json, &all)?)
 }
 
 /// Prints a case as soon as it is done.

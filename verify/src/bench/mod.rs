@@ -11,6 +11,7 @@ mod crates;
 pub mod gemm;
 mod operands;
 mod peer;
+mod pipe;
 mod rounds;
 mod row;
 pub mod shape;

@@ -96,11 +96,23 @@ pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> 
     out.flush()
 }
 
+/// Ends a table with [`summary`]; rows of JSON are left alone, and it goes to stderr.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn end(out: &mut impl Write, json: bool, all: &[Comparison]) -> Result<()> {
+    if json {
+        return summary(&mut std::io::stderr().lock(), all);
+    }
+    writeln!(out)?;
+    summary(out, all)
+}
+
 /// The mean ratio, how many cases are behind, and the worst of them.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
+fn summary(out: &mut impl Write, all: &[Comparison]) -> Result<()> {
     let mut ratios: Vec<(f64, &Comparison)> =
         all.iter().filter_map(|found| Some((found.ratio(found.ours())?, found))).collect();
     if ratios.is_empty() {

@@ -3,13 +3,14 @@
 //! The parent asks and the worker answers, a line of JSON each. A worker computes only between a question and its
 //! answer, and answers only when its threads rest again; so one process computes at a time.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::Write;
+use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use super::peer::Entrant;
+use super::pipe::Pipe;
 use super::shape::Type;
 use super::team::{Batch, Case, Local, Member, Team};
 use super::threads;
@@ -72,41 +73,30 @@ pub fn serve(entrant: &Entrant, cores: usize) -> Result<()> {
 /// The parent's side of one worker.
 struct Worker {
     entrant: Entrant,
-    process: Child,
-    // Closed to say that it is over.
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    pipe: Pipe,
 }
 
 impl Worker {
     fn start(entrant: &Entrant, cores: usize) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut process = Command::new(program)
-            .args(["bench", "worker", "--cores", &cores.to_string(), "--", &entrant.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start a worker")?;
-        let stdin = process.stdin.take();
-        let stdout = BufReader::new(process.stdout.take().expect("piped"));
-        Ok(Self { entrant: entrant.clone(), process, stdin, stdout })
+        let mut command = Command::new(program);
+        command.args(["bench", "worker", "--cores", &cores.to_string(), "--", &entrant.to_string()]);
+        let pipe = Pipe::start(&mut command).context("cannot start a worker")?;
+        Ok(Self { entrant: entrant.clone(), pipe })
     }
 
     fn ask(&mut self, request: &Request) -> Result<Answer> {
-        let mut line = serde_json::to_string(request)?;
-        line.push('\n');
-        let stdin = self.stdin.as_mut().expect("open until the end");
-        if stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()).is_err() {
-            return Err(self.lost());
-        }
-        self.answer()
+        let answer = self.pipe.ask(request);
+        self.usable(answer)
     }
 
-    fn answer(&mut self) -> Result<Answer> {
-        let mut line = String::new();
-        // Also at the end of its output, which is an empty line.
-        let read = self.stdout.read_line(&mut line).ok().and_then(|_| serde_json::from_str(&line).ok());
-        match read.ok_or_else(|| self.lost())? {
+    fn introduction(&mut self) -> Result<Answer> {
+        let answer = self.pipe.answer();
+        self.usable(answer)
+    }
+
+    fn usable(&mut self, answer: Option<Answer>) -> Result<Answer> {
+        match answer.ok_or_else(|| self.lost())? {
             Answer::Unusable(error) => Err(Usage(error).into()),
             Answer::Failed(error) => Err(anyhow!(error)),
             answer => Ok(answer),
@@ -114,17 +104,8 @@ impl Worker {
     }
 
     fn lost(&mut self) -> anyhow::Error {
-        self.stdin = None;
-        let status = self.process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self.pipe.end();
         anyhow!("the process that ran {} has ended: {status}", self.entrant)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.stdin = None;
-        // It ends when it reads the end; its status no longer matters.
-        let _ = self.process.wait();
     }
 }
 
@@ -143,7 +124,7 @@ impl Remote {
         let (mut members, mut workers) = (Vec::new(), Vec::new());
         for entrant in entrants {
             let mut worker = Worker::start(entrant, cores)?;
-            let Answer::Here(member) = worker.answer()? else { return Err(worker.lost()) };
+            let Answer::Here(member) = worker.introduction()? else { return Err(worker.lost()) };
             members.push(member);
             workers.push(worker);
         }

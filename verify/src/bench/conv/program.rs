@@ -2,14 +2,14 @@
 //! its batches took. `benches/peers/README.md` describes what is said.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 use fathom_kernels::Real;
 use serde::{Deserialize, Serialize};
 
+use super::super::pipe::Pipe;
 use super::super::team::Member;
 use super::tensors::{Pass, Tensors};
 use crate::Usage;
@@ -54,10 +54,7 @@ pub struct Program {
     command: String,
     /// What it calls itself.
     pub member: Member,
-    process: Child,
-    // Closed to say that it is over.
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    pipe: Pipe,
     folder: PathBuf,
 }
 
@@ -69,20 +66,14 @@ impl Program {
     pub fn start(command: &str, cores: usize) -> Result<Self> {
         let mut words = command.split_whitespace();
         let program = words.next().ok_or_else(|| Usage("--peer needs a command".to_owned()))?;
-        let mut process = Command::new(program)
-            .args(words)
-            .arg(cores.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
+        let pipe = Pipe::start(Command::new(program).args(words).arg(cores.to_string()))
             .map_err(|error| Usage(format!("cannot start the peer \"{command}\": {error}")))?;
-        let stdin = process.stdin.take();
-        let stdout = BufReader::new(process.stdout.take().expect("piped"));
-        let folder = std::env::temp_dir().join(format!("fathom-bench-{}-{}", std::process::id(), process.id()));
+        let folder = std::env::temp_dir().join(format!("fathom-bench-{}-{}", std::process::id(), pipe.id()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let member = Member { name: command.to_owned(), version: String::new() };
-        let mut peer = Self { command: command.to_owned(), member, process, stdin, stdout, folder };
-        match peer.answer()? {
+        let mut peer = Self { command: command.to_owned(), member, pipe, folder };
+        let introduction = peer.pipe.answer();
+        match peer.usable(introduction)? {
             Answer::Here(member) => peer.member = member,
             _ => return Err(peer.lost()),
         }
@@ -150,37 +141,27 @@ impl Program {
     }
 
     fn ask(&mut self, request: &Request) -> Result<Answer> {
-        let mut line = serde_json::to_string(request)?;
-        line.push('\n');
-        let stdin = self.stdin.as_mut().expect("open until the end");
-        if stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()).is_err() {
-            return Err(self.lost());
-        }
-        self.answer()
+        let answer = self.pipe.ask(request);
+        self.usable(answer)
     }
 
-    fn answer(&mut self) -> Result<Answer> {
-        let mut line = String::new();
-        // Also at the end of its output, which is an empty line.
-        let read = self.stdout.read_line(&mut line).ok().and_then(|_| serde_json::from_str(&line).ok());
-        match read.ok_or_else(|| self.lost())? {
+    fn usable(&mut self, answer: Option<Answer>) -> Result<Answer> {
+        match answer.ok_or_else(|| self.lost())? {
             Answer::Failed(error) => Err(anyhow!("{}: {error}", self.command)),
             answer => Ok(answer),
         }
     }
 
     fn lost(&mut self) -> anyhow::Error {
-        self.stdin = None;
-        let status = self.process.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self.pipe.end();
         anyhow!("the peer \"{}\" has ended, or said what was not asked: {status}", self.command)
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.stdin = None;
-        // It ends when it reads the end; neither its status nor what is left of its files matters any more.
-        let _ = self.process.wait();
+        self.pipe.end();
+        // What is left of its files does not matter any more.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -197,4 +178,23 @@ fn numbers<T: Real>(bytes: &[u8]) -> Vec<T> {
     // SAFETY: as many bytes as the elements have, any of which make a number.
     unsafe { bytes.as_ptr().copy_to_nonoverlapping(data.as_mut_ptr().cast(), size_of_val(&*data)) };
     data
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_is_none_is_named() {
+        let error = |command: &str| format!("{:#}", Program::start(command, 1).err().expect("no peer"));
+        assert!(error("/nowhere/peer --flag").contains("cannot start the peer \"/nowhere/peer --flag\""));
+        assert!(error("true").contains("the peer \"true\" has ended"));
+        assert!(error(" ").contains("needs a command"));
+    }
+
+    #[test]
+    fn numbers_are_what_bytes_hold() {
+        let data = [1.5f64, -0.0, f64::INFINITY];
+        assert_eq!(numbers::<f64>(bytes(&data)), data);
+    }
 }
