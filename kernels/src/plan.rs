@@ -75,6 +75,16 @@ impl Task {
     pub(crate) fn is_direct(&self) -> bool {
         self.a_in_place && self.b_in_place && self.c_direct
     }
+
+    /// Whether the layouts allow `reading` of B in strips of so many vectors.
+    fn can_read_b(&self, reading: Reading, vectors: usize) -> bool {
+        match reading {
+            Reading::InPlace | Reading::Streamed => self.b_in_place,
+            Reading::InPassing => self.b_in_place && self.c_direct && vectors == 2,
+            Reading::Columns => self.b_columns && self.c_direct && self.a_in_place && self.m == 1,
+            Reading::Packed => true,
+        }
+    }
 }
 
 /// Vectors across a strip for products of `m` rows: enough accumulators to hide the latency of a multiply-add.
@@ -111,12 +121,7 @@ impl Plan {
         let aliased = |stride: isize| (stride.unsigned_abs() * element).is_multiple_of(PAGE);
         let short = k <= SHORT;
 
-        let b_possible = |reading| match reading {
-            Reading::InPlace | Reading::Streamed => task.b_in_place,
-            Reading::InPassing => task.b_in_place && task.c_direct && vectors == 2,
-            Reading::Columns => task.b_columns && task.c_direct && task.a_in_place && m == 1,
-            Reading::Packed => true,
-        };
+        let b_possible = |reading| task.can_read_b(reading, vectors);
         let b_wish = if b_possible(Reading::Columns) {
             Reading::Columns
         } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !aliased(task.b_row) && !few_strips) {
