@@ -126,6 +126,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) edge: &'static [&'static [Multiply<T>]],
     /// As `whole`, for strips that stream.
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
+    /// `panel[MR - 1]`: two whole vectors wide, for packed strips.
+    pub(crate) panel: &'static [Multiply<T>],
     /// `packing[MR - 1]`: two whole vectors wide, with a look at [`Ahead`].
     pub(crate) packing: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
@@ -312,27 +314,65 @@ unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDG
     (b, b_depth, b_later, mask): (&mut *const T, isize, isize, S::Mask),
     acc: &mut [[S::Vector; NV]; MR],
 ) {
-    for _ in 0..count {
-        if LOOK == STREAM {
-            prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
-        }
-        // SAFETY: passed on from the caller.
-        unsafe {
-            let bs: [S::Vector; NV] = std::array::from_fn(|j| {
-                let b = b.add(j * S::LANES);
-                if EDGE && j == NV - 1 { s.load_first(b, mask) } else { s.load(b) }
-            });
-            for (i, row) in acc.iter_mut().enumerate() {
-                let ai = s.splat(*a[i / GROUP].offset(rows[i % GROUP]));
-                for (v, &bj) in row.iter_mut().zip(&bs) {
-                    *v = s.mul_add(ai, bj, *v);
+    let mut left = count;
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let panel = (NV * S::LANES) as isize;
+        if matches!(LOOK, PANEL | PACK) && a_depth == 1 && b_depth == panel {
+            // Four steps with one move of each pointer: another thread on the same core leaves room for few operations
+            // beside the multiply-adds.
+            while left >= UNROLL {
+                for u in 0..UNROLL {
+                    step::<T, S, MR, NV, EDGE>(s, (a, rows, u), b.wrapping_offset(u as isize * panel), mask, acc);
                 }
+                for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+                    *a = a.wrapping_add(UNROLL);
+                }
+                *b = b.wrapping_offset(UNROLL as isize * panel);
+                left -= UNROLL;
             }
         }
-        for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-            *a = a.wrapping_offset(a_depth);
+        for _ in 0..left {
+            if LOOK == STREAM {
+                prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
+            }
+            step::<T, S, MR, NV, EDGE>(s, (a, rows, 0), *b, mask, acc);
+            for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+                *a = a.wrapping_offset(a_depth);
+            }
+            *b = b.wrapping_offset(b_depth);
         }
-        *b = b.wrapping_offset(b_depth);
+    }
+}
+
+/// Steps that share the moving of their pointers, where they can.
+const UNROLL: usize = 4;
+
+/// One multiply-add in each chain of a tile, `ahead` elements on in A's rows.
+///
+/// # Safety
+/// The elements of A and B must be readable.
+#[inline(always)]
+unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+    s: S,
+    (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
+    b: *const T,
+    mask: S::Mask,
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let mut bs = [s.splat(T::ZERO); NV];
+        for (j, v) in bs.iter_mut().enumerate() {
+            let b = b.add(j * S::LANES);
+            *v = if EDGE && j == NV - 1 { s.load_first(b, mask) } else { s.load(b) };
+        }
+        for (i, row) in acc.iter_mut().enumerate() {
+            let ai = s.splat(*a[i / GROUP].offset(rows[i % GROUP]).add(ahead));
+            for (v, &bj) in row.iter_mut().zip(&bs) {
+                *v = s.mul_add(ai, bj, *v);
+            }
+        }
     }
 }
 
@@ -360,6 +400,8 @@ pub(crate) const NEAR: u8 = 0;
 pub(crate) const PACK: u8 = 1;
 /// The strips further right, which are read in place from far away, are asked for.
 pub(crate) const STREAM: u8 = 2;
+/// Nothing, and B is a panel.
+pub(crate) const PANEL: u8 = 3;
 
 /// How many tiles before its turn a strip that streams is asked for.
 const LATER: isize = 2;

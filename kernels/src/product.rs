@@ -190,7 +190,11 @@ impl<T: Real> Product<T> {
                 for (height, tiles) in
                     heights(part.count, cut.tiles().len()).into_iter().filter(|&(_, tiles)| tiles > 0)
                 {
-                    let kernels = if ahead.rows > 0 { cut.kernel.packing } else { cut.tiles() };
+                    let kernels = match cut.is_whole_pair() {
+                        true if ahead.rows > 0 => cut.kernel.packing,
+                        true if !block.plan.b.is_in_place() => cut.kernel.panel,
+                        _ => cut.tiles(),
+                    };
                     let run = Run {
                         tiles,
                         ahead,
@@ -242,8 +246,11 @@ impl<T: Real> Product<T> {
             let alike = if cut.is_edge() { 1 } else { (block.width - j) / cut.width };
             let alike = if cut.vectors == block.plan.vectors { alike } else { 1 };
             let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
-            let streaming = block.plan.b == Reading::Streamed && alike > 2;
-            let kernels = if streaming { cut.kernel.streaming[cut.vectors - 1] } else { cut.tiles() };
+            let kernels = match block.plan.b {
+                Reading::Streamed if alike > 2 => cut.kernel.streaming[cut.vectors - 1],
+                reading if cut.is_whole_pair() && !reading.is_in_place() => cut.kernel.panel,
+                _ => cut.tiles(),
+            };
             let mut rest = *rows;
             for (height, tiles) in heights(rows.count, kernels.len()) {
                 for _ in 0..tiles {

@@ -6,7 +6,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{GROUP, MAX_GROUPS, NEAR, finish, opaque, prefetch, start, steps};
+use super::{GROUP, MAX_GROUPS, PANEL, finish, opaque, prefetch, start, steps};
 use crate::Real;
 use crate::simd::{Simd, Transpose};
 
@@ -103,7 +103,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
         let mut b = b.wrapping_add(piece.b * span);
         // SAFETY: the caller vouches for the pieces.
         unsafe {
-            steps::<T, S, MR, NV, false, NEAR>(
+            steps::<T, S, MR, NV, false, PANEL>(
                 s,
                 piece.len,
                 (&mut a, &rows, a_depth),

@@ -29,7 +29,7 @@ macro_rules! kernel_table {
             $token: Simd<T>,
             $narrow: Transpose<T>,
         {
-            use $crate::kernel::{NEAR, PACK, STREAM};
+            use $crate::kernel::{NEAR, PACK, PANEL, STREAM};
             const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
@@ -67,6 +67,7 @@ macro_rules! kernel_table {
                         &[],
                         &[tiles::<T, 1, 8, false, STREAM>],
                     ],
+                    panel: &[$(tiles::<T, $two, 2, false, PANEL>),+],
                     packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
                     gather: &[
                         &[
