@@ -161,7 +161,7 @@ fn tiles_stay_inside<T: Real>() {
                     whole += 1;
                 }
             }
-            for (vectors, heights) in (1..).zip(kernel.streaming) {
+            for (vectors, heights) in (1..).zip(kernel.streaming).chain([(2, &kernel.panel)]) {
                 for (height, &multiply) in (1..).zip(*heights) {
                     bench.check_tiles(multiply, lanes, height, (vectors * lanes, vectors * lanes));
                     whole += 1;
