@@ -1,9 +1,9 @@
 //! Two-dimensional convolution and its two gradients. One-dimensional convolution is height 1.
 //!
 //! No im2col matrix is built, and a tap that falls outside the image is never multiplied: outputs that share their taps
-//! form rectangles (see [`stretch`]). A kernel of one tap is a matrix product ([`pointwise`]); larger ones read
-//! a copy of the images with the channels innermost ([`direct`]), and their filters' gradient reads the images where they
-//! are ([`filters`]).
+//! form rectangles (see `stretch`). A kernel of one tap is a matrix product (`pointwise`); larger ones read
+//! a copy of the images with the channels innermost (`direct`), and their filters' gradient reads the images where they
+//! are (`filters`).
 
 use crate::gemm::{self, Parallelism, Tuning};
 use crate::{Real, TensorMut, TensorRef};
