@@ -175,7 +175,7 @@ mod tests {
         for text in ["", "x", "8x64x32:64k3", "8x64x32x32", "8x64x32x32:64", "8x64x32x32:0k3", "8x64x32x32:64k3x3x3"] {
             assert!(parse(text).is_err(), "{text}");
         }
-        assert!(parse("1x1x2x2:1k4").unwrap_err().contains("the kernel spans"));
+        assert!(parse("1x1x1x1:1k4").unwrap_err().contains("the kernel spans"));
         assert!(parse("9999x9999x99x99:1k1").unwrap_err().contains("too large"));
     }
 
