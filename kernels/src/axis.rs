@@ -1,8 +1,7 @@
 //! One index of a matrix, real or virtual: how far in memory each of its values lies from the first.
 //!
-//! The rows of a plain matrix step by one stride. The columns of an im2col matrix run over (image, row, column), and
-//! its rows over (tap row, tap column, channel); both are three nested strides. So one gemm serves plain matrices and
-//! convolutions alike, and no im2col matrix is ever built.
+//! The rows of a plain matrix step by one stride. The pixels of a batch run over (image, row, column), which are three nested
+//! strides. So one gemm serves plain matrices and convolutions whose kernels have one tap.
 
 /// Up to three nested strides; the last runs fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

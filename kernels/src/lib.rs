@@ -1,6 +1,6 @@
 //! CPU kernels that are fast and equal to the bit on every machine.
 //!
-//! * [`gemm()`] multiplies matrices, [`conv`] convolves images; both run the same five loops.
+//! * [`gemm()`] multiplies matrices, [`conv`] convolves images.
 //! * [`Activation`] applies an activation function or its derivative to a slice.
 //! * [`normal`] draws counter-based standard normals: any entry alone, in any order, by any thread.
 //! * [`mod@reference`] holds the textbook loops that define what the fast kernels must return.
