@@ -83,6 +83,7 @@ pointwise! {
     Relu = relu;
     Step = step;
     Identity = std::convert::identity;
+    Exp = elementary::exp;
     One = one;
 }
 
@@ -179,6 +180,22 @@ impl Activation {
             Self::Identity => map(isa, One, input, output),
         }
     }
+}
+
+/// `output[i] <- e^input[i]`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn exp<T: Real>(input: &[T], output: &mut [T]) {
+    exp_with(Isa::active(), input, output);
+}
+
+/// [`exp`] with a chosen instruction set.
+///
+/// # Panics
+/// When the lengths differ or the CPU lacks the set.
+pub fn exp_with<T: Real>(isa: Isa, input: &[T], output: &mut [T]) {
+    map(isa, Exp, input, output);
 }
 
 fn map<T: Real>(isa: Isa, function: impl Pointwise, input: &[T], output: &mut [T]) {

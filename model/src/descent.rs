@@ -43,6 +43,48 @@ impl<T: Real> Point<T> {
     }
 }
 
+/// The descent of one network, for those who want the trained network and its losses and nothing in between.
+#[derive(Clone, Debug)]
+pub struct Descent<T> {
+    network: Network<T>,
+    inputs: Inputs<T>,
+    data: Dataset,
+    eta: f64,
+}
+
+impl<T: Real> Descent<T> {
+    /// Begins at `network`, with steps of size `eta` on the samples of `data`.
+    ///
+    /// # Panics
+    /// When the samples are not of the network's input size.
+    pub fn new(network: Network<T>, data: &Dataset, eta: f64) -> Self {
+        let inputs = Inputs::new(network.architecture(), data);
+        Self { network, inputs, data: data.clone(), eta }
+    }
+
+    /// Takes one step: every layer and a move by -eta times the gradient. Returns L as it was before.
+    pub fn step(&mut self) -> f64 {
+        let point = Point::of(&self.network, &self.inputs, &self.data);
+        point.descend(&mut self.network, self.eta);
+        point.loss
+    }
+
+    /// L where the descent has arrived.
+    pub fn loss(&mut self) -> f64 {
+        Point::of(&self.network, &self.inputs, &self.data).loss
+    }
+
+    /// The network where the descent has arrived.
+    pub fn network(&mut self) -> &Network<T> {
+        &self.network
+    }
+
+    /// The trained network.
+    pub fn into_network(self) -> Network<T> {
+        self.network
+    }
+}
+
 /// The step size 1 / lambda_max, rounded to f32 so that the last bits of an eigenvalue solver do not enter the descent.
 pub fn step_size(lambda_max: f64) -> f64 {
     f64::from((1.0 / lambda_max) as f32)
