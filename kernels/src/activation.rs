@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::dispatch::vectorize;
-use crate::simd::Vectorized;
-use crate::{Isa, Real, elementary};
+use crate::pointwise::*;
+use crate::{Isa, Real};
 
 /// An activation function sigma, applied element by element.
 ///
@@ -31,100 +30,6 @@ pub enum Activation {
     Relu,
     /// z.
     Identity,
-}
-
-/// A function of one variable. `#[inline(always)]`, as [`Vectorized`] asks.
-trait Pointwise: Copy {
-    fn at(self, z: f64) -> f64;
-}
-
-/// `output[i] <- function(input[i])`, compiled for each instruction set.
-struct Map<'a, T, F> {
-    function: F,
-    input: &'a [T],
-    output: &'a mut [T],
-}
-
-impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (output, input) in self.output.iter_mut().zip(self.input) {
-            *output = T::from_f64(self.function.at(input.to_f64()));
-        }
-    }
-}
-
-macro_rules! pointwise {
-    ($($name:ident = $function:path;)*) => { $(
-        #[derive(Clone, Copy)]
-        struct $name;
-        impl Pointwise for $name {
-            #[inline(always)]
-            fn at(self, z: f64) -> f64 {
-                $function(z)
-            }
-        }
-    )* };
-}
-
-pointwise! {
-    Tanh = elementary::tanh;
-    TanhDerivative = elementary::tanh_derivative;
-    Sigmoid = elementary::sigmoid;
-    SigmoidDerivative = elementary::sigmoid_derivative;
-    Erf = elementary::erf;
-    ErfDerivative = elementary::erf_derivative;
-    Gelu = elementary::gelu;
-    GeluDerivative = elementary::gelu_derivative;
-    Silu = elementary::silu;
-    SiluDerivative = elementary::silu_derivative;
-    Relu = relu;
-    Step = step;
-    Identity = std::convert::identity;
-    Exp = elementary::exp;
-    One = one;
-}
-
-#[inline(always)]
-fn relu(z: f64) -> f64 {
-    if z <= 0.0 { 0.0 } else { z }
-}
-
-#[inline(always)]
-fn step(z: f64) -> f64 {
-    // NaN stays NaN.
-    if z <= 0.0 { 0.0 } else { 1.0 + 0.0 * z.clamp(0.0, 1.0) }
-}
-
-#[inline(always)]
-fn one(_: f64) -> f64 {
-    1.0
-}
-
-#[derive(Clone, Copy)]
-struct Softplus {
-    beta: f64,
-}
-
-impl Pointwise for Softplus {
-    #[inline(always)]
-    fn at(self, z: f64) -> f64 {
-        elementary::softplus(self.beta * z) / self.beta
-    }
-}
-
-#[derive(Clone, Copy)]
-struct SoftplusDerivative {
-    beta: f64,
-}
-
-impl Pointwise for SoftplusDerivative {
-    #[inline(always)]
-    fn at(self, z: f64) -> f64 {
-        elementary::sigmoid(self.beta * z)
-    }
 }
 
 impl Activation {
@@ -153,14 +58,15 @@ impl Activation {
     /// When the lengths differ or the CPU lacks the set.
     pub fn apply_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
         match self {
-            Self::Softplus { beta } => map(isa, Softplus { beta }, input, output),
+            Self::Softplus { beta } if is_power_of_two(beta) => map(isa, Softplus { beta }, input, output),
+            Self::Softplus { beta } => map(isa, AnySoftplus { beta }, input, output),
             Self::Tanh => map(isa, Tanh, input, output),
             Self::Sigmoid => map(isa, Sigmoid, input, output),
             Self::Erf => map(isa, Erf, input, output),
             Self::Gelu => map(isa, Gelu, input, output),
             Self::Silu => map(isa, Silu, input, output),
-            Self::Relu => map(isa, Relu, input, output),
-            Self::Identity => map(isa, Identity, input, output),
+            Self::Relu => map(isa, Relu {}, input, output),
+            Self::Identity => map(isa, Identity {}, input, output),
         }
     }
 
@@ -170,14 +76,15 @@ impl Activation {
     /// When the lengths differ or the CPU lacks the set.
     pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
         match self {
-            Self::Softplus { beta } => map(isa, SoftplusDerivative { beta }, input, output),
+            Self::Softplus { beta } if is_power_of_two(beta) => map(isa, SoftplusDerivative { beta }, input, output),
+            Self::Softplus { beta } => map(isa, AnySoftplusDerivative { beta }, input, output),
             Self::Tanh => map(isa, TanhDerivative, input, output),
             Self::Sigmoid => map(isa, SigmoidDerivative, input, output),
             Self::Erf => map(isa, ErfDerivative, input, output),
             Self::Gelu => map(isa, GeluDerivative, input, output),
             Self::Silu => map(isa, SiluDerivative, input, output),
-            Self::Relu => map(isa, Step, input, output),
-            Self::Identity => map(isa, One, input, output),
+            Self::Relu => map(isa, Step {}, input, output),
+            Self::Identity => map(isa, One {}, input, output),
         }
     }
 }
@@ -196,11 +103,6 @@ pub fn exp<T: Real>(input: &[T], output: &mut [T]) {
 /// When the lengths differ or the CPU lacks the set.
 pub fn exp_with<T: Real>(isa: Isa, input: &[T], output: &mut [T]) {
     map(isa, Exp, input, output);
-}
-
-fn map<T: Real>(isa: Isa, function: impl Pointwise, input: &[T], output: &mut [T]) {
-    assert_eq!(input.len(), output.len(), "activation: input and output differ in length");
-    vectorize(isa, Map { function, input, output });
 }
 
 impl fmt::Display for Activation {

@@ -31,6 +31,7 @@ pub mod normal;
 mod pack;
 pub mod peak;
 mod plan;
+mod pointwise;
 mod product;
 mod real;
 pub mod reference;

@@ -6,6 +6,7 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use std::sync::OnceLock;
 
 use crate::Isa;
+use crate::elementary::{double, single};
 use crate::kernel::Kernel;
 
 /// An element type of the kernels: `f32` or `f64`. Sealed.
@@ -49,6 +50,7 @@ pub trait Real:
 
 pub(crate) mod sealed {
     use super::{Isa, Kernel};
+    use crate::pointwise::Pointwise;
 
     /// What only the two element types of this crate can offer: their micro-kernels.
     pub trait Sealed: Sized + 'static {
@@ -60,11 +62,23 @@ pub(crate) mod sealed {
         /// # Panics
         /// As [`Isa::active`].
         fn active_kernel() -> &'static Kernel<Self>;
+
+        /// The constants that functions read.
+        type Table;
+
+        /// Loads them. `#[inline(always)]`.
+        fn table() -> Self::Table;
+
+        /// `function(z)`, in this type's own arithmetic. `#[inline(always)]`.
+        fn pointwise(function: impl Pointwise, table: &Self::Table, z: Self) -> Self;
+
+        /// Two independent standard normals from 64 random bits. `#[inline(always)]`.
+        fn normals(table: &Self::Table, radius: u32, turn: u32) -> (Self, Self);
     }
 }
 
 macro_rules! real {
-    ($t:ident) => {
+    ($t:ident, $method:ident, $table:ty) => {
         impl Real for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -99,9 +113,26 @@ macro_rules! real {
                 static ACTIVE: OnceLock<&'static Kernel<$t>> = OnceLock::new();
                 ACTIVE.get_or_init(|| Self::kernel(Isa::active()).expect("the active instruction set is available"))
             }
+
+            type Table = $table;
+
+            #[inline(always)]
+            fn table() -> $table {
+                <$table>::load()
+            }
+
+            #[inline(always)]
+            fn pointwise(function: impl crate::pointwise::Pointwise, table: &$table, z: Self) -> Self {
+                function.$method(table, z)
+            }
+
+            #[inline(always)]
+            fn normals(table: &$table, radius: u32, turn: u32) -> (Self, Self) {
+                $method::normals(table, radius, turn)
+            }
         }
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, single, single::Table);
+real!(f64, double, double::Table);
