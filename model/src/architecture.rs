@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::Moments;
 
-/// The three architectures of the paper.
+/// The architectures: the three of the paper, and two that it is read beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// Fully connected: no skips (section 5).
@@ -17,18 +17,36 @@ pub enum Kind {
     ResNet,
     /// The same over patches of pixels (section 7).
     ConvResNet,
+    /// The linear residual network of Hardt and Ma, "Identity Matters in Deep Learning" (arXiv 1611.04231): a
+    /// [`Kind::ResNet`] whose activation is the identity, x^(h) = (I + A_h) x^(h-1) with A_h = s_h W^(h) for h >= 2. Theirs
+    /// is as wide as its input; here the first layer, which is linear too, embeds the input into R^m, as the ResNet's does.
+    ///
+    /// At the start ||A_h||_2 is near 2 c_res / H, below 1 wherever there is an A_h: the norm of an m x m matrix of normals
+    /// exceeds 2 sqrt(m) + t with probability at most e^(-t^2 / 2) (Davidson and Szarek, 2001).
+    LinearResNet,
+    /// The skip of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), over blocks
+    /// of two layers: x^(h) = x^(h-2) + s_h sigma(W^(h) x^(h-1)) for h = 3, 5, ... Layers inside a block have no skip, and the
+    /// scale sqrt(c_sigma / m) of a fully connected layer, which keeps norm 1. Where H is even, the last block has
+    /// one layer, and a skip over it.
+    BlockResNet,
 }
 
 impl Kind {
-    /// All three.
-    pub const ALL: [Self; 3] = [Self::FullyConnected, Self::ResNet, Self::ConvResNet];
+    /// The three that the theorems are about.
+    pub const PAPER: [Self; 3] = [Self::FullyConnected, Self::ResNet, Self::ConvResNet];
 
-    /// `fc`, `resnet` or `conv-resnet`.
+    /// All of them, those of the paper first.
+    pub const ALL: [Self; 5] =
+        [Self::FullyConnected, Self::ResNet, Self::ConvResNet, Self::LinearResNet, Self::BlockResNet];
+
+    /// `fc`, `resnet`, `conv-resnet`, `linear-resnet` or `block-resnet`.
     pub fn name(self) -> &'static str {
         match self {
             Self::FullyConnected => "fc",
             Self::ResNet => "resnet",
             Self::ConvResNet => "conv-resnet",
+            Self::LinearResNet => "linear-resnet",
+            Self::BlockResNet => "block-resnet",
         }
     }
 
@@ -48,7 +66,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ArchitectureError {
     /// An unknown name.
-    #[error("unknown architecture \"{0}\": use fc, resnet or conv-resnet")]
+    #[error("unknown architecture \"{0}\": use fc, resnet, conv-resnet, linear-resnet or block-resnet")]
     Unknown(String),
     /// No hidden layer.
     #[error("the depth must be at least 1")]
@@ -92,8 +110,9 @@ impl FromStr for Kind {
 /// What the recurrence does at one layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
-    /// Whether x^(h-1) is added.
-    pub skip: bool,
+    /// How far down its skip reaches: r where x^(h-r) is added, `None` where nothing is. Skips do not overlap: layers
+    /// h - r + 1 to h lie under no other.
+    pub skip: Option<usize>,
     /// s_h sqrt(m): sqrt(c_sigma) without a skip, c_res / H with one.
     pub scale: f64,
     /// d_{h-1} for h = 1; later layers have as many as the network is wide.
@@ -161,8 +180,8 @@ pub struct Architecture {
 }
 
 impl Architecture {
-    /// A network of `depth` hidden layers on inputs of the given shape. `c_res` is not used by [`Kind::FullyConnected`];
-    /// the two kinds that do not convolve see each input as one vector.
+    /// A network of `depth` hidden layers on inputs of the given shape. `c_res` is not used by [`Kind::FullyConnected`] and
+    /// `activation` not by [`Kind::LinearResNet`]; the kinds that do not convolve see each input as one vector.
     ///
     /// # Errors
     /// When the settings describe no network; the error says which.
@@ -184,6 +203,7 @@ impl Architecture {
         if rows % 2 == 0 || cols % 2 == 0 {
             return Err(ArchitectureError::EvenPatch(rows, cols));
         }
+        let activation = if kind == Kind::LinearResNet { Activation::Identity } else { activation };
         let moments = Moments::of(activation);
         if !(moments.c_sigma > 0.0 && moments.c_sigma.is_finite()) {
             return Err(ArchitectureError::Activation(activation));
@@ -191,7 +211,7 @@ impl Architecture {
         Ok(Self { kind, depth, c_res, activation, moments, patches })
     }
 
-    /// Which of the three.
+    /// Which of them.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -224,9 +244,20 @@ impl Architecture {
     /// Layer h, 1 <= h <= H.
     pub fn layer(&self, h: usize) -> Layer {
         assert!((1..=self.depth).contains(&h), "layer {h} of {}", self.depth);
-        let skip = self.kind.is_residual() && h > 1;
-        let scale = if skip { self.c_res / self.depth as f64 } else { self.moments.c_sigma.sqrt() };
+        let skip = match self.kind {
+            _ if h == 1 => None,
+            Kind::FullyConnected => None,
+            Kind::ResNet | Kind::ConvResNet | Kind::LinearResNet => Some(1),
+            Kind::BlockResNet if h % 2 == 1 => Some(2),
+            Kind::BlockResNet => (h == self.depth).then_some(1),
+        };
+        let scale = if skip.is_some() { self.c_res / self.depth as f64 } else { self.moments.c_sigma.sqrt() };
         Layer { skip, scale, input_channels: (h == 1).then_some(self.patches.channels) }
+    }
+
+    /// Whether the skip of a layer above reaches down to layer h.
+    pub fn feeds_skip(&self, h: usize) -> bool {
+        (h + 1..=self.depth).any(|above| self.layer(above).skip == Some(above - h))
     }
 
     /// Trained parameters at width `m`: every W^(h) and a.

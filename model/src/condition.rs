@@ -20,7 +20,8 @@ pub struct Conditions {
     /// For each layer h = 1..=H, the smallest eigenvalue of any 2 x 2 sub-matrix of the covariance that enters it: the
     /// pairs of samples, at each pixel.
     pub pairs: Vec<f64>,
-    /// The smallest of those that the theorem needs: all layers, or the first of a residual network.
+    /// The smallest of those that the theorem needs: all layers, or the first of a residual network (with skips over two
+    /// layers too: each inner layer starts from a block's output, so that nothing accumulates).
     pub smallest_pair: f64,
 }
 
@@ -70,32 +71,44 @@ pub struct WidthTerm {
     pub value: f64,
 }
 
-/// The terms whose maximum the theorem's width is proportional to (Theorem 5.1, 6.1 or 7.1), for `n` samples and failure
-/// probability `delta`. What the theorem multiplies them by is in [`width_factor`].
-pub fn width_terms(architecture: &Architecture, n: usize, lambda0: f64, delta: f64) -> Vec<WidthTerm> {
-    let (n, depth) = (n as f64, architecture.depth() as f64);
-    let term = |formula, value| WidthTerm { formula, value };
-    let mut terms = match architecture.kind() {
-        Kind::FullyConnected => vec![term("n^4/lambda0^4", (n / lambda0).powi(4))],
-        Kind::ResNet => vec![
-            term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
-            term("n^2/(lambda0^2 H^2)", (n / lambda0).powi(2) / depth.powi(2)),
-        ],
-        Kind::ConvResNet => vec![
-            term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
-            term("n^4/(lambda0^4 H^2)", (n / lambda0).powi(4) / depth.powi(2)),
-        ],
-    };
-    terms.push(term("n/delta", n / delta));
-    terms.push(term("n^2 log(Hn/delta)/lambda0^2", (n / lambda0).powi(2) * (depth * n / delta).ln()));
-    terms
+/// The width that suffices by a theorem of the paper.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Theorem {
+    /// `5.1`, `6.1` or `7.1`.
+    pub number: &'static str,
+    /// The terms whose maximum the width is proportional to.
+    pub terms: Vec<WidthTerm>,
+    /// What multiplies them, up to a constant that the theorem does not give.
+    pub factor: &'static str,
 }
 
-/// What the theorem multiplies the terms by, up to a constant that it does not give.
-pub fn width_factor(kind: Kind) -> &'static str {
-    match kind {
-        Kind::FullyConnected => "2^O(H)",
-        Kind::ResNet => "1",
-        Kind::ConvResNet => "poly(p)",
+impl Theorem {
+    /// The theorem on an architecture, for `n` samples and failure probability `delta`; `None` where the paper has none.
+    pub fn on(architecture: &Architecture, n: usize, lambda0: f64, delta: f64) -> Option<Self> {
+        let (n, depth) = (n as f64, architecture.depth() as f64);
+        let term = |formula, value| WidthTerm { formula, value };
+        let (number, factor, mut terms) = match architecture.kind() {
+            Kind::FullyConnected => ("5.1", "2^O(H)", vec![term("n^4/lambda0^4", (n / lambda0).powi(4))]),
+            Kind::ResNet => (
+                "6.1",
+                "1",
+                vec![
+                    term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
+                    term("n^2/(lambda0^2 H^2)", (n / lambda0).powi(2) / depth.powi(2)),
+                ],
+            ),
+            Kind::ConvResNet => (
+                "7.1",
+                "poly(p)",
+                vec![
+                    term("n^4/(lambda0^4 H^6)", (n / lambda0).powi(4) / depth.powi(6)),
+                    term("n^4/(lambda0^4 H^2)", (n / lambda0).powi(4) / depth.powi(2)),
+                ],
+            ),
+            Kind::LinearResNet | Kind::BlockResNet => return None,
+        };
+        terms.push(term("n/delta", n / delta));
+        terms.push(term("n^2 log(Hn/delta)/lambda0^2", (n / lambda0).powi(2) * (depth * n / delta).ln()));
+        Some(Self { number, terms, factor })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Given x^(h-1), the rows of W^(h) phi(x^(h-1)) are independent N(0, S) vectors with one entry for each point (a sample
 //! and a pixel), S the inner products of the points' patches. So a layer is drawn row by row from the Gram matrix of the
-//! layer below, in time that grows with m but not with m^2. A skip adds the same row of the layer below.
+//! layer below, in time that grows with m but not with m^2. A skip adds the same row of the layer that it reaches.
 
 use fathom_kernels::{Isa, MatMut, MatRef, Parallelism, gemm, normal};
 
@@ -22,9 +22,10 @@ pub fn last_gram(architecture: &Architecture, data: &Dataset, width: usize, seed
     assert_eq!(data.input_size(), patches.input_size(), "the samples are not of the architecture's input size");
     let depth = architecture.depth();
     let (activation, root_width) = (architecture.activation(), (width as f64).sqrt());
-    let keeps_rows = architecture.kind().is_residual() && depth > 1;
+    let keeps_rows = (1..depth).any(|h| architecture.feeds_skip(h));
     let points = data.samples() * patches.pixels();
 
+    // The layer that the next skip reaches: one at a time, since skips lie one after another.
     let mut rows = vec![0.0; if keeps_rows { width * points } else { 0 }];
     let mut covariance = patch_sums(&patches, &input_gram(&patches, data));
     for h in 1..depth {
@@ -37,16 +38,15 @@ pub fn last_gram(architecture: &Architecture, data: &Dataset, width: usize, seed
             let count = CHUNK.min(width - first);
             let fresh = &mut fresh[..count * points];
             activation.apply(draw.chunk(first, count), fresh);
-            let features = if keeps_rows {
-                let kept = &mut rows[first * points..(first + count) * points];
-                let skip = f64::from(layer.skip);
-                kept.iter_mut().zip(&*fresh).for_each(|(x, v)| *x = skip * *x + scale * v);
-                &*kept
-            } else {
-                fresh.iter_mut().for_each(|v| *v *= scale);
-                &*fresh
-            };
-            gram.add(&columns_gram(features, points));
+            fresh.iter_mut().for_each(|v| *v *= scale);
+            if layer.skip.is_some() {
+                let kept = &rows[first * points..(first + count) * points];
+                fresh.iter_mut().zip(kept).for_each(|(v, x)| *v += x);
+            }
+            if architecture.feeds_skip(h) {
+                rows[first * points..(first + count) * points].copy_from_slice(fresh);
+            }
+            gram.add(&columns_gram(fresh, points));
         }
         covariance = patch_sums(&patches, &gram);
     }

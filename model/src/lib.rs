@@ -4,10 +4,11 @@
 //! x^(h) = skip_h x^(h-1) + s_h sigma(W^(h) phi_h(x^(h-1))),   f = <a, x^(H)>
 //! ```
 //!
-//! Fully connected, residual and convolutional residual networks are settings of it ([`Architecture`]). [`Network`] runs
-//! it with real matrices, [`population`] takes the width to infinity, and [`law`] draws it at any width without the
-//! matrices. Equation and theorem numbers are those of Du, Lee, Li, Wang and Zhai, "Gradient Descent Finds Global Minima
-//! of Deep Neural Networks" (arXiv 1811.03804v4), with its errata mended.
+//! Fully connected, residual, convolutional residual and linear residual networks are settings of it
+//! ([`Architecture`]), and so are skips over two layers, which add x^(h-2) instead. [`Network`] runs it with real
+//! matrices, [`population`] takes the width to infinity, and [`law`] draws it at any width without the matrices. Equation
+//! and theorem numbers are those of Du, Lee, Li, Wang and Zhai, "Gradient Descent Finds Global Minima of Deep Neural
+//! Networks" (arXiv 1811.03804v4), with its errata mended.
 
 pub mod architecture;
 pub mod condition;
@@ -16,6 +17,7 @@ pub mod descent;
 pub mod expectation;
 pub mod gram;
 pub mod law;
+pub mod linear;
 pub mod moments;
 pub mod network;
 pub mod population;

@@ -119,6 +119,15 @@ impl<T: Real> Network<T> {
         &mut self.output
     }
 
+    /// A fingerprint of the weights: FNV-1a (64 bits) over the bits of W^(1), ..., W^(H) and a, each entry in eight bytes, low
+    /// byte first.
+    pub fn hash(&self) -> u64 {
+        let entries = self.weights.iter().chain([&self.output]).flatten();
+        entries
+            .flat_map(|w| w.bits().to_le_bytes())
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
+
     /// s_h = scale / sqrt(m).
     fn scale(&self, h: usize) -> T {
         T::from_f64(self.architecture.layer(h).scale / (self.width as f64).sqrt())
@@ -171,10 +180,9 @@ impl<T: Real> Network<T> {
             self.architecture.activation().apply(&pre, &mut value);
             self.architecture.activation().derivative(&pre, &mut slope);
             let s = self.scale(h);
-            if self.architecture.layer(h).skip {
-                value.iter_mut().zip(below).for_each(|(v, &x)| *v = x + s * *v);
-            } else {
-                value.iter_mut().for_each(|v| *v = s * *v);
+            match self.architecture.layer(h).skip {
+                Some(reach) => value.iter_mut().zip(&features[h - reach]).for_each(|(v, &x)| *v = x + s * *v),
+                None => value.iter_mut().for_each(|v| *v = s * *v),
             }
             features.push(value);
             slopes.push(slope);
@@ -199,17 +207,26 @@ impl<T: Real> Network<T> {
     pub fn backward(&self, forward: &Forward<T>) -> Backward<T> {
         let (n, p) = (forward.outputs.len(), self.architecture.patches().pixels());
         let (depth, geometry) = (self.architecture.depth(), self.architecture.patches().geometry());
-        // d f / d x^(H) is a, the same for every sample.
-        let mut upstream: Vec<T> =
-            self.output.chunks_exact(p).flat_map(|a| std::iter::repeat_n(a, n).flatten().copied()).collect();
+        // What has come down to d f / d x^(h) so far, for h = 0..=H: to x^(H) it is a, the same for every sample.
+        let mut upstreams: Vec<Option<Vec<T>>> = vec![None; depth + 1];
+        let top = self.output.chunks_exact(p).flat_map(|a| std::iter::repeat_n(a, n).flatten().copied());
+        upstreams[depth] = Some(top.collect());
         let mut deltas = vec![Vec::new(); depth];
         for h in (1..=depth).rev() {
+            let upstream = upstreams[h].take().expect("every layer leads to the output");
             let s = self.scale(h);
             let delta: Vec<T> = forward.slopes[h - 1].iter().zip(&upstream).map(|(&d, &u)| s * d * u).collect();
             if h > 1 {
-                let skip = if self.architecture.layer(h).skip { T::ONE } else { T::ZERO };
-                let (dy, dx) = (self.images(&delta, self.width, n), self.images_mut(&mut upstream, self.width, n));
-                conv::backward_input(&geometry, T::ONE, self.filters(h), dy, skip, dx, self.parallelism);
+                if let Some(reach) = self.architecture.layer(h).skip {
+                    upstreams[h - reach] = Some(upstream);
+                }
+                let (mut below, beta) = match upstreams[h - 1].take() {
+                    Some(skipped) => (skipped, T::ONE),
+                    None => (vec![T::ZERO; delta.len()], T::ZERO),
+                };
+                let (dy, dx) = (self.images(&delta, self.width, n), self.images_mut(&mut below, self.width, n));
+                conv::backward_input(&geometry, T::ONE, self.filters(h), dy, beta, dx, self.parallelism);
+                upstreams[h - 1] = Some(below);
             }
             deltas[h - 1] = delta;
         }

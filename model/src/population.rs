@@ -2,15 +2,18 @@
 //!
 //! A point is a sample and one of its pixels (networks that do not convolve have one pixel). The state is the Gram
 //! matrix P of the points' features over the width, and the features' mean b. With S = W(P), the sums of P over patches
-//! (S = P where a patch is one pixel), and mu the mean of sigma under S, one layer of the recurrence does
+//! (S = P where a patch is one pixel), and mu the mean of sigma under S, a layer without a skip does
 //!
 //! ```text
-//! P <- skip (P + s (b mu^T + mu b^T)) + s^2 E_S[sigma(u) sigma(v)],   b <- skip b + s mu
+//! P <- s^2 E_S[sigma(u) sigma(v)],   b <- s mu
 //! ```
 //!
-//! and the last gives K^(H)_ij = s_H^2 sum over pixels l of S_{ij,ll} E_S[sigma'(u_l) sigma'(v_l)]. Definitions 5.1, 6.1
-//! and 7.1, mended: the last layer's covariance is that of layer H - 1, the cross term is b_i sigma(v) + b_j sigma(u),
-//! and K^(H) of a residual network carries c_res^2 / H^2.
+//! and a skip adds P' + s (b' mu^T + mu b'^T) and b', with P' and b' of the layer that it reaches, whichever that is: the
+//! rows of W^(h) are drawn anew, so that given all layers below, sigma(W^(h) phi(x^(h-1))) has independent rows of law S,
+//! and x^(h-r) enters by its own P' and mean alone. The last layer gives
+//! K^(H)_ij = s_H^2 sum over pixels l of S_{ij,ll} E_S[sigma'(u_l) sigma'(v_l)]. Definitions 5.1, 6.1 and 7.1, mended: the
+//! last layer's covariance is that of layer H - 1, the cross term is b_i sigma(v) + b_j sigma(u), and K^(H) of a
+//! residual network carries c_res^2 / H^2.
 
 use rayon::prelude::*;
 
@@ -30,21 +33,28 @@ pub struct Population {
 pub fn population(architecture: &Architecture, data: &Dataset) -> Population {
     let patches = architecture.patches();
     let expectation = Expectation::new(architecture.activation());
-    let mut p = input_gram(&patches, data);
-    let mut b = vec![0.0; p.n()];
+    let inputs = input_gram(&patches, data);
+    let points = inputs.n();
+    // P and b of x^(h), for h = 0, 1, ...; no skip reaches the inputs, whose b is not used.
+    let mut states = vec![(inputs, vec![0.0; points])];
     let mut covariances = Vec::with_capacity(architecture.depth());
     for h in 1..=architecture.depth() {
         let layer = architecture.layer(h);
-        let (skip, s) = (f64::from(layer.skip), layer.scale);
-        let covariance = patch_sums(&patches, &p);
+        let s = layer.scale;
+        let covariance = patch_sums(&patches, &states[h - 1].0);
         if h < architecture.depth() {
-            let products = pairwise(&covariance, |uu, uv, vv| expectation.product(uu, uv, vv));
-            let mu: Vec<f64> = (0..p.n()).map(|a| expectation.mean(covariance.get(a, a))).collect();
-            p = Gram::from_fn(p.n(), |i, j| {
-                let cross = s * (b[i] * mu[j] + mu[i] * b[j]);
-                skip * (p.get(i, j) + cross) + s * s * products.get(i, j)
-            });
-            b.iter_mut().zip(&mu).for_each(|(b, mu)| *b = skip * *b + s * mu);
+            let mut p = pairwise(&covariance, |uu, uv, vv| s * s * expectation.product(uu, uv, vv));
+            let mu: Vec<f64> = (0..points).map(|a| expectation.mean(covariance.get(a, a))).collect();
+            let mut b: Vec<f64> = mu.iter().map(|mu| s * mu).collect();
+            if let Some(reach) = layer.skip {
+                let (below, c) = &states[h - reach];
+                p = Gram::from_fn(points, |i, j| {
+                    let cross = s * (c[i] * mu[j] + mu[i] * c[j]);
+                    (below.get(i, j) + cross) + p.get(i, j)
+                });
+                b.iter_mut().zip(c).for_each(|(b, c)| *b += c);
+            }
+            states.push((p, b));
         }
         covariances.push(covariance);
     }

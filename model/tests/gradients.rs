@@ -19,7 +19,7 @@ fn cases() -> Vec<Case> {
     let data = Spec::Images { samples: 3, shape: [2, 3, 4] }.draw(5).unwrap();
     let images = Patches { channels: 2, image: [3, 4], patch: [3, 3] };
     for kind in Kind::ALL {
-        for depth in 1..=3 {
+        for depth in [1, 3, 4] {
             for activation in [Activation::SOFTPLUS, Activation::Gelu, Activation::Tanh] {
                 let architecture = Architecture::new(kind, depth, 0.5, activation, images).unwrap();
                 let inputs = Inputs::new(&architecture, &data);

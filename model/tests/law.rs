@@ -23,16 +23,18 @@ fn kolmogorov_smirnov(mut a: Vec<f64>, mut b: Vec<f64>) -> f64 {
 #[test]
 fn starts_drawn_in_law_are_distributed_as_those_of_real_matrices() {
     const STARTS: u64 = 400;
+    // Over two layers, the first skip that enters G^(H) belongs to layer 3.
+    const DEPTH: usize = 4;
     let images = Patches { channels: 1, image: [1, 4], patch: [1, 3] };
     let data = Spec::Images { samples: 3, shape: [1, 1, 4] }.draw(3).unwrap();
     for kind in Kind::ALL {
         for width in [8, 64] {
-            let architecture = Architecture::new(kind, 3, 0.9, Activation::SOFTPLUS, images).unwrap();
+            let architecture = Architecture::new(kind, DEPTH, 0.9, Activation::SOFTPLUS, images).unwrap();
             let limit = population(&architecture, &data).kernel;
             let inputs = Inputs::new(&architecture, &data);
             let real = |seed| {
                 let network = Network::<f64>::random(architecture, width, seed, Parallelism::Serial);
-                layer_gram(&network, &Point::of(&network, &inputs, &data), 3)
+                layer_gram(&network, &Point::of(&network, &inputs, &data), DEPTH)
             };
             let real: Vec<Gram> = (0..STARTS).map(real).collect();
             let drawn: Vec<Gram> =

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use fathom_kernels::Activation;
 use fathom_model::architecture::Patches;
-use fathom_model::condition::{Conditions, width_terms};
+use fathom_model::condition::{Conditions, Theorem};
 use fathom_model::dataset::Spec;
 use fathom_model::population::population;
 use fathom_model::{Architecture, Dataset, Gram, Kind, Moments, law};
@@ -142,7 +142,8 @@ fn conditions_and_width_terms_of_a_known_case() {
     // At H = 1 the off-diagonal vanishes and the diagonal is c_sigma E[sigma'^2] = chi_1.
     assert!((conditions.lambda0 - chi1).abs() < 1e-12 && (conditions.lambda_max - chi1).abs() < 1e-12);
     assert!((conditions.smallest_pair - 1.0).abs() < 1e-12 && conditions.last_gram_is_positive());
-    let terms = width_terms(&architecture, 3, 0.5, 0.1);
+    let Theorem { number, terms, factor } = Theorem::on(&architecture, 3, 0.5, 0.1).unwrap();
+    assert_eq!((number, factor), ("5.1", "2^O(H)"));
     assert_eq!(terms[0].value, 6f64.powi(4));
     assert!((terms[1].value - 30.0).abs() < 1e-12);
     assert!((terms[2].value - 36.0 * 30f64.ln()).abs() < 1e-9);

@@ -83,7 +83,7 @@ pub struct DataArgs {
 /// The network, but for its architecture, depth and width.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct NetworkArgs {
-    /// softplus, softplus:BETA, tanh, sigmoid, erf, gelu, silu, relu or identity.
+    /// softplus, softplus:BETA, tanh, sigmoid, erf, gelu, silu, relu or identity; linear-resnet always has the identity.
     #[arg(long, default_value_t = Activation::SOFTPLUS, value_name = "A")]
     pub activation: Activation,
     /// The residual scale, between 0 and 1.
@@ -100,7 +100,7 @@ pub struct GramArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,
-    /// fc, resnet or conv-resnet.
+    /// fc, resnet, conv-resnet, linear-resnet or block-resnet.
     #[arg(long, default_value_t = Kind::FullyConnected)]
     pub arch: Kind,
     /// H, the number of hidden layers.
@@ -143,8 +143,8 @@ pub struct WidthArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub search: SearchArgs,
-    /// Architectures, separated by commas.
-    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL, value_name = "LIST")]
+    /// Architectures, separated by commas: fc, resnet, conv-resnet, linear-resnet, block-resnet.
+    #[arg(long, value_delimiter = ',', default_values_t = Kind::PAPER, value_name = "LIST")]
     pub arch: Vec<Kind>,
     /// Depths: 3, 1:4 (all from 1 to 4) or 1,2,4.
     #[arg(long, default_value = "1:4", value_name = "H", value_parser = depths)]

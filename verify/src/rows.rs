@@ -30,7 +30,7 @@ pub enum Row {
 /// What is common to all rows that measure a network: architecture, activation, data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
-    /// `fc`, `resnet` or `conv-resnet`.
+    /// `fc`, `resnet`, `conv-resnet`, `linear-resnet` or `block-resnet`.
     pub arch: String,
     /// `softplus`, `softplus:4`, `tanh`, ...
     pub activation: String,

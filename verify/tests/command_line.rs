@@ -100,7 +100,7 @@ fn unusable_input_is_one_clear_line_and_exit_code_2() {
         (vec!["gram", "--data", "/nowhere.csv"], "cannot read /nowhere.csv"),
         (vec!["gram", "--data", "ball:n=3"], "cannot read \"ball:n=3\" as data"),
         (vec!["gram", "--data", "sphere:n=4,d=6", "--samples", "3"], "contradicts"),
-        (vec!["gram", "--arch", "vgg"], "use fc, resnet or conv-resnet"),
+        (vec!["gram", "--arch", "vgg"], "use fc, resnet, conv-resnet"),
         (vec!["gram", "--activation", "softplus:-1"], "softplus:BETA with BETA > 0"),
         (vec!["gram", "--arch", "resnet", "--c-res", "1.5"], "c_res must lie between 0 and 1"),
         (vec!["gram", "--depth", "0"], "depth must be at least 1"),

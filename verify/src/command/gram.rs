@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use fathom_model::architecture::Kind;
-use fathom_model::condition::{Conditions, NOISE, width_factor, width_terms};
+use fathom_model::condition::{self, Conditions, NOISE};
 use fathom_model::population::population;
 use fathom_model::{Architecture, Expectation, Gram};
 use serde::Serialize;
@@ -35,7 +35,8 @@ struct GramReport {
     /// Absent for a closed form.
     quadrature: Option<Quadrature>,
     conditions: ConditionReport,
-    theorem: Theorem,
+    /// Absent where the paper has no theorem on the architecture.
+    theorem: Option<Theorem>,
     /// K^(H), row by row.
     kernel: Vec<Vec<f64>>,
     seed: u64,
@@ -101,7 +102,6 @@ fn describe(args: &GramArgs, samples: &Samples, architecture: &Architecture) -> 
     let conditions = Conditions::of(architecture, &limit);
     let moments = architecture.moments();
     let n = samples.data.samples();
-    let terms = width_terms(architecture, n, conditions.lambda0, args.delta);
     let patches = architecture.patches();
     GramReport {
         schema: "fathom.gram/1",
@@ -125,17 +125,13 @@ fn describe(args: &GramArgs, samples: &Samples, architecture: &Architecture) -> 
             smoothness: moments.smoothness.is_finite().then_some(moments.smoothness),
             analytic: moments.analytic,
         },
-        theorem: Theorem {
-            number: match architecture.kind() {
-                Kind::FullyConnected => "5.1",
-                Kind::ResNet => "6.1",
-                Kind::ConvResNet => "7.1",
-            },
+        theorem: condition::Theorem::on(architecture, n, conditions.lambda0, args.delta).map(|theorem| Theorem {
+            number: theorem.number,
             delta: args.delta,
-            factor: width_factor(architecture.kind()),
-            largest: terms.iter().fold(0.0, |most, term| most.max(term.value)),
-            terms: terms.into_iter().map(|term| Term { formula: term.formula, value: term.value }).collect(),
-        },
+            factor: theorem.factor,
+            largest: theorem.terms.iter().fold(0.0, |most, term| most.max(term.value)),
+            terms: theorem.terms.into_iter().map(|term| Term { formula: term.formula, value: term.value }).collect(),
+        }),
         kernel: rows(&limit.kernel),
         seed: args.data.seed,
         provenance: Provenance::here(),
@@ -188,7 +184,9 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
         writeln!(out, "     not an analytic function other than a polynomial: outside the theorems, a control")?;
     }
 
-    let t = &r.theorem;
+    let Some(t) = &r.theorem else {
+        return writeln!(out, "\nThe paper has no theorem on this architecture.");
+    };
     writeln!(out, "\nTheorem {}: width of order {} times the largest of (delta = {})", t.number, t.factor, t.delta)?;
     for term in &t.terms {
         let mark = if term.value == t.largest { "  <- largest" } else { "" };

@@ -102,7 +102,7 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode> {
     for sweep in &sweeps {
         sweep.run(&mut journal, &progress)?;
     }
-    for kind in Kind::ALL {
+    for kind in Kind::PAPER {
         plan.curve(kind, &samples, args.seed, &mut journal, &progress)?;
         progress.advance(CURVES / 3);
     }
@@ -139,7 +139,7 @@ impl Plan {
             samples: samples.clone(),
             activation: Activation::SOFTPLUS,
             c_res: C_RES,
-            kinds: Kind::ALL.to_vec(),
+            kinds: Kind::PAPER.to_vec(),
             criteria: criteria.iter().map(|&criterion| (criterion, (1..=depth).collect())).collect(),
             search: SearchArgs { max_width: Some(width), starts: Some(starts), delta: 0.5, steps: self.steps },
             seed,
