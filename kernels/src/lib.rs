@@ -22,6 +22,7 @@ mod block;
 mod cache;
 pub mod conv;
 mod cut;
+pub mod dense;
 mod dispatch;
 mod elementary;
 pub mod gemm;

@@ -3,6 +3,7 @@
 use fathom_kernels::Real;
 
 use crate::network::{Backward, Forward, Inputs};
+use crate::step::{Steps, delay};
 use crate::{Dataset, Network};
 
 /// A network at one point of its descent, differentiated.
@@ -22,8 +23,7 @@ impl<T: Real> Point<T> {
     /// Runs the network forward and backward.
     pub fn of(network: &Network<T>, inputs: &Inputs<T>, data: &Dataset) -> Self {
         let forward = network.forward(inputs);
-        let residuals: Vec<T> = forward.outputs.iter().zip(data.labels()).map(|(&f, &y)| f - T::from_f64(y)).collect();
-        let loss = 0.5 * residuals.iter().map(|r| r.to_f64().powi(2)).sum::<f64>();
+        let (residuals, loss) = compare(&forward.outputs, data);
         let backward = network.backward(&forward);
         Self { forward, backward, residuals, loss }
     }
@@ -33,23 +33,34 @@ impl<T: Real> Point<T> {
         let alpha = T::from_f64(-eta);
         let passes = (&self.forward, &self.backward);
         for h in 1..=network.architecture().depth() {
-            let mut weights = std::mem::take(&mut network.parameters_mut().0[h - 1]);
+            let mut weights = std::mem::take(&mut network.parameters_mut()[h - 1]);
             network.weight_gradient(h, alpha, &self.residuals, passes, T::ONE, &mut weights);
-            network.parameters_mut().0[h - 1] = weights;
+            network.parameters_mut()[h - 1] = weights;
         }
-        let mut output = std::mem::take(network.parameters_mut().1);
-        network.output_gradient(alpha, &self.residuals, &self.forward, T::ONE, &mut output);
-        *network.parameters_mut().1 = output;
+        network.move_output(alpha, &self.residuals, &self.forward.features[network.architecture().depth()]);
     }
 }
 
+/// f - y, and L.
+fn compare<T: Real>(outputs: &[T], data: &Dataset) -> (Vec<T>, f64) {
+    let residuals: Vec<T> = outputs.iter().zip(data.labels()).map(|(&f, &y)| f - T::from_f64(y)).collect();
+    let loss = 0.5 * residuals.iter().map(|r| r.to_f64().powi(2)).sum::<f64>();
+    (residuals, loss)
+}
+
 /// The descent of one network, for those who want the trained network and its losses and nothing in between.
+///
+/// Networks that do not convolve keep their last S steps as factors of low rank before the weights take them up, S a
+/// function of the width and the number of samples alone: fewer bytes move, and the sums that a weight is made of are
+/// rounded in another order than by [`Point::descend`].
 #[derive(Clone, Debug)]
 pub struct Descent<T> {
     network: Network<T>,
     inputs: Inputs<T>,
     data: Dataset,
     eta: f64,
+    /// For networks that do not convolve.
+    steps: Option<Steps<T>>,
 }
 
 impl<T: Real> Descent<T> {
@@ -58,30 +69,56 @@ impl<T: Real> Descent<T> {
     /// # Panics
     /// When the samples are not of the network's input size.
     pub fn new(network: Network<T>, data: &Dataset, eta: f64) -> Self {
+        let delay = delay(network.width(), data.samples());
+        Self::with_delay(network, data, eta, delay)
+    }
+
+    /// [`Descent::new`] with S = `delay`, where the network does not convolve; 1 does what [`Point::descend`] does, to the
+    /// bit.
+    ///
+    /// # Panics
+    /// When the samples are not of the network's input size, or `delay` is 0.
+    pub fn with_delay(network: Network<T>, data: &Dataset, eta: f64, delay: usize) -> Self {
+        assert!(delay > 0, "the weights take up steps after 1 of them at least");
         let inputs = Inputs::new(network.architecture(), data);
-        Self { network, inputs, data: data.clone(), eta }
+        let steps = Steps::suit(&network).then(|| Steps::new(&network, &inputs, delay));
+        Self { network, inputs, data: data.clone(), eta, steps }
     }
 
     /// Takes one step: every layer and a move by -eta times the gradient. Returns L as it was before.
     pub fn step(&mut self) -> f64 {
-        let point = Point::of(&self.network, &self.inputs, &self.data);
-        point.descend(&mut self.network, self.eta);
-        point.loss
+        let Some(steps) = &mut self.steps else {
+            let point = Point::of(&self.network, &self.inputs, &self.data);
+            point.descend(&mut self.network, self.eta);
+            return point.loss;
+        };
+        let (residuals, loss) = compare(&steps.forward(&self.network), &self.data);
+        steps.descend(&mut self.network, &residuals, self.eta);
+        loss
     }
 
     /// L where the descent has arrived.
     pub fn loss(&mut self) -> f64 {
-        Point::of(&self.network, &self.inputs, &self.data).loss
+        self.settle();
+        compare(&self.network.forward(&self.inputs).outputs, &self.data).1
     }
 
     /// The network where the descent has arrived.
     pub fn network(&mut self) -> &Network<T> {
+        self.settle();
         &self.network
     }
 
     /// The trained network.
-    pub fn into_network(self) -> Network<T> {
+    pub fn into_network(mut self) -> Network<T> {
+        self.settle();
         self.network
+    }
+
+    fn settle(&mut self) {
+        if let Some(steps) = &mut self.steps {
+            steps.settle(&mut self.network);
+        }
     }
 }
 

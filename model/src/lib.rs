@@ -22,6 +22,7 @@ pub mod moments;
 pub mod network;
 pub mod population;
 pub mod quadrature;
+mod step;
 pub mod tangent;
 
 pub use architecture::{Architecture, ArchitectureError, Kind};

@@ -3,7 +3,7 @@
 //! Products are the kernels'. What is left (scaling, skips, the readout) uses plain operations in a fixed order: fused ones
 //! would be library calls here, where the build's base instructions have none.
 
-use fathom_kernels::{Parallelism, Real, TensorMut, TensorRef, conv, normal};
+use fathom_kernels::{MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal};
 
 use crate::{Architecture, Dataset};
 
@@ -65,6 +65,11 @@ impl<T: Real> Inputs<T> {
     /// n.
     pub fn samples(&self) -> usize {
         self.samples
+    }
+
+    /// The inputs themselves.
+    pub(crate) fn features(&self) -> &[T] {
+        &self.features
     }
 }
 
@@ -129,11 +134,11 @@ impl<T: Real> Network<T> {
     }
 
     /// s_h = scale / sqrt(m).
-    fn scale(&self, h: usize) -> T {
+    pub(crate) fn scale(&self, h: usize) -> T {
         T::from_f64(self.architecture.layer(h).scale / (self.width as f64).sqrt())
     }
 
-    fn channels(&self, h: usize) -> usize {
+    pub(crate) fn channels(&self, h: usize) -> usize {
         self.architecture.layer(h).input_channels.unwrap_or(self.width)
     }
 
@@ -141,6 +146,29 @@ impl<T: Real> Network<T> {
     fn filter_shape(&self, h: usize) -> [usize; 4] {
         let [rows, cols] = self.architecture.patches().patch;
         [self.width, self.channels(h), rows, cols]
+    }
+
+    /// Where its products may run.
+    pub(crate) fn parallelism(&self) -> Parallelism {
+        self.parallelism
+    }
+
+    /// W^(h) of a network that does not convolve.
+    pub(crate) fn matrix(&self, h: usize) -> MatRef<'_, T> {
+        MatRef::row_major(self.weights(h), self.width, self.channels(h)).expect("patches are of one pixel")
+    }
+
+    /// The same, to write.
+    pub(crate) fn matrix_mut(&mut self, h: usize) -> MatMut<'_, T> {
+        let (width, channels) = (self.width, self.channels(h));
+        MatMut::row_major(self.weights_mut(h), width, channels).expect("patches are of one pixel")
+    }
+
+    /// a moves by alpha times the gradient of the loss, r = f - y, where x^(H) is `top`.
+    pub(crate) fn move_output(&mut self, alpha: T, residuals: &[T], top: &[T]) {
+        let mut output = std::mem::take(&mut self.output);
+        self.output_gradient(alpha, residuals, top, T::ONE, &mut output);
+        self.output = output;
     }
 
     fn filters(&self, h: usize) -> TensorRef<'_, T> {
@@ -192,7 +220,7 @@ impl<T: Real> Network<T> {
     }
 
     /// f_i = <a, x_i>: one sum in the order of (channel, pixel).
-    fn readout(&self, features: &[T], samples: usize) -> Vec<T> {
+    pub(crate) fn readout(&self, features: &[T], samples: usize) -> Vec<T> {
         let p = self.architecture.patches().pixels();
         let mut outputs = vec![T::ZERO; samples];
         for (row, a) in features.chunks_exact(samples * p).zip(self.output.chunks_exact(p)) {
@@ -233,9 +261,9 @@ impl<T: Real> Network<T> {
         Backward { deltas }
     }
 
-    /// W^(1) to W^(H) and a, taken out to be updated while the rest of the network is read.
-    pub(crate) fn parameters_mut(&mut self) -> (&mut [Vec<T>], &mut Vec<T>) {
-        (&mut self.weights, &mut self.output)
+    /// W^(1) to W^(H), taken out to be updated while the rest of the network is read.
+    pub(crate) fn parameters_mut(&mut self) -> &mut [Vec<T>] {
+        &mut self.weights
     }
 
     /// `target <- beta target + alpha sum_i r_i d f_i / d W^(h)`: with r = f - y and `alpha` 1, the gradient of the loss.
@@ -266,11 +294,12 @@ impl<T: Real> Network<T> {
         conv::backward_weights(&geometry, alpha, dy, x, beta, dw, self.parallelism);
     }
 
-    /// `target <- beta target + alpha sum_i r_i x_i^(H)`: with r = f - y, the gradient of the loss to a.
-    pub fn output_gradient(&self, alpha: T, residuals: &[T], forward: &Forward<T>, beta: T, target: &mut [T]) {
+    /// `target <- beta target + alpha sum_i r_i x_i^(H)`, with x^(H) in `top`, `[m, n, p]` (or with more columns than samples, which are not read): with r = f - y, the gradient of the loss to a.
+    pub fn output_gradient(&self, alpha: T, residuals: &[T], top: &[T], beta: T, target: &mut [T]) {
         let (n, p) = (residuals.len(), self.architecture.patches().pixels());
-        let top = &forward.features[self.architecture.depth()];
-        for (row, a) in top.chunks_exact(n * p).zip(target.chunks_exact_mut(p)) {
+        let columns = top.len() * p / target.len();
+        assert!(columns >= n * p, "x^(H) has {columns} columns, not those of {n} samples");
+        for (row, a) in top.chunks_exact(columns).zip(target.chunks_exact_mut(p)) {
             for (l, a) in a.iter_mut().enumerate() {
                 let start = if beta == T::ZERO { T::ZERO } else { beta * *a };
                 *a = (0..n).fold(start, |sum, i| sum + alpha * residuals[i] * row[i * p + l]);

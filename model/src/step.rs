@@ -1,0 +1,183 @@
+//! Steps of full-batch descent of a network that does not convolve.
+//!
+//! A step changes W^(h) by a matrix of rank n: the features below it, moved along by what each sample asks for. The last
+//! S of these are kept as they are, W^(h) + moves^T features, and W^(h) takes them up together: S steps read it 2 S times
+//! and write it once. Gradients are never stored. In real arithmetic all S are the same descent.
+
+use fathom_kernels::dense::{self, Finish, Traces, Weights};
+use fathom_kernels::{MatMut, MatRef, Real, gemm};
+
+use crate::Network;
+use crate::network::Inputs;
+
+/// S for a network `width` wide and `samples` samples: part of what the bits are. What the factors add to a step's
+/// arithmetic, S n / m of it, stays below a twentieth.
+pub(crate) fn delay(width: usize, samples: usize) -> usize {
+    let most = (width / (20 * samples.max(1))).clamp(1, MOST_DELAY);
+    1 << most.ilog2()
+}
+
+const MOST_DELAY: usize = 16;
+/// Columns of features by channel come in whole vectors of this many.
+const LANES: usize = 8;
+
+/// What steps keep: O(S m n H) numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps<T> {
+    samples: usize,
+    /// S.
+    delay: usize,
+    /// Steps that the weights have not taken up.
+    pending: usize,
+    /// x^(h) by channel, for h = 0..=H: `[d_h, N]`, the first n columns samples.
+    features: Vec<Vec<T>>,
+    /// x^(h) by sample, for h = 0..=H: `[S, n, d_h]`, of the last steps.
+    by_sample: Vec<Vec<T>>,
+    /// What the rows of W^(h) move by, by sample, for h = 1..=H: `[S, n, m]`, of the last steps.
+    moves: Vec<Vec<T>>,
+    /// s_h sigma'(W^(h) x^(h-1)) by sample, `[n, m]`, for h = 1..=H; backward turns them into
+    /// d f_i / d (W^(h) x_i^(h-1)).
+    slopes: Vec<Vec<T>>,
+    /// What has come down to d f / d x^(h) so far, by sample, for h = 0..=H.
+    upstreams: Vec<Option<Vec<T>>>,
+    /// Room that upstreams leave and take.
+    spare: Vec<Vec<T>>,
+}
+
+impl<T: Real> Steps<T> {
+    /// Whether the network is one of those that take such steps.
+    pub fn suit(network: &Network<T>) -> bool {
+        let patches = network.architecture().patches();
+        patches.pixels() == 1 && patches.taps() == 1
+    }
+
+    /// From the network as it is, on `inputs`, with S = `delay`.
+    pub fn new(network: &Network<T>, inputs: &Inputs<T>, delay: usize) -> Self {
+        let (n, m, depth) = (inputs.samples(), network.width(), network.architecture().depth());
+        let (size, columns) = (inputs.features().len() / n, n.next_multiple_of(LANES));
+        let mut first = vec![T::ZERO; size * columns];
+        let mut first_by_sample = vec![T::ZERO; delay * n * size];
+        for (c, channel) in inputs.features().chunks_exact(n).enumerate() {
+            first[c * columns..][..n].copy_from_slice(channel);
+            for (i, &x) in channel.iter().cycle().take(delay * n).enumerate() {
+                first_by_sample[i * size + c] = x;
+            }
+        }
+        let room = |len: usize| vec![vec![T::ZERO; len]; depth];
+        Self {
+            samples: n,
+            delay,
+            pending: 0,
+            features: std::iter::once(first).chain(room(m * columns)).collect(),
+            by_sample: std::iter::once(first_by_sample).chain(room(delay * n * m)).collect(),
+            moves: room(delay * n * m),
+            slopes: room(n * m),
+            upstreams: vec![None; depth + 1],
+            spare: Vec::new(),
+        }
+    }
+
+    /// W^(h) with the steps that it has not taken up.
+    fn weights<'a>(
+        network: &'a Network<T>,
+        h: usize,
+        (by_sample, moves): (&'a [T], &'a [T]),
+        rank: usize,
+    ) -> Weights<'a, T> {
+        let matrix = network.matrix(h);
+        Weights { matrix, moves: &moves[..rank * matrix.rows()], features: &by_sample[..rank * matrix.cols()] }
+    }
+
+    /// Runs the recurrence. Returns f, for each sample.
+    pub fn forward(&mut self, network: &Network<T>) -> Vec<T> {
+        let (architecture, n, m) = (network.architecture(), self.samples, network.width());
+        let slot = self.pending * n * m..(self.pending + 1) * n * m;
+        for h in 1..=architecture.depth() {
+            let (below, above) = self.features.split_at_mut(h);
+            let (below_by_sample, above_by_sample) = self.by_sample.split_at_mut(h);
+            let finish = Finish {
+                activation: architecture.activation(),
+                scale: network.scale(h),
+                skip: architecture.layer(h).skip.map(|reach| &*below[h - reach]),
+            };
+            let traces = Traces {
+                value: &mut above[0],
+                by_sample: &mut above_by_sample[0][slot.clone()],
+                slope: &mut self.slopes[h - 1],
+            };
+            let factors = (&*below_by_sample[h - 1], &*self.moves[h - 1]);
+            let weights = Self::weights(network, h, factors, self.pending * n);
+            dense::forward(&finish, &weights, &below[h - 1], traces, network.parallelism());
+        }
+        let top = &self.features[architecture.depth()];
+        let mut outputs = network.readout(top, top.len() / m);
+        outputs.truncate(n);
+        outputs
+    }
+
+    /// Moves every weight by -eta times the gradient at the point that [`Steps::forward`] has seen, with residuals f - y.
+    pub fn descend(&mut self, network: &mut Network<T>, residuals: &[T], eta: f64) {
+        let (n, m, depth) = (self.samples, network.width(), network.architecture().depth());
+        let alpha = T::from_f64(-eta);
+        let mut top = self.room(m * n);
+        top.chunks_exact_mut(m).for_each(|row| row.copy_from_slice(network.output()));
+        self.upstreams[depth] = Some(top);
+        for h in (1..=depth).rev() {
+            let upstream = self.upstreams[h].take().expect("every layer leads to the output");
+            self.find_moves(h, &upstream, residuals, alpha);
+            if let (Some(reach), true) = (network.architecture().layer(h).skip, h > 1) {
+                self.upstreams[h - reach] = Some(upstream);
+            } else {
+                self.spare.push(upstream);
+            }
+            if h > 1 {
+                let (mut below, beta) = match self.upstreams[h - 1].take() {
+                    Some(skipped) => (skipped, T::ONE),
+                    None => (self.room(m * n), T::ZERO),
+                };
+                let delta = MatRef::row_major(&self.slopes[h - 1], n, m).expect("a room of its size");
+                let dx = MatMut::row_major(&mut below, n, m).expect("a room of its size");
+                let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);
+                let weights = Self::weights(network, h, factors, self.pending * n);
+                dense::backward(&weights, delta, beta, dx, network.parallelism());
+                self.upstreams[h - 1] = Some(below);
+            }
+        }
+        network.move_output(alpha, residuals, &self.features[depth]);
+        self.pending += 1;
+        if self.pending == self.delay {
+            self.settle(network);
+        }
+    }
+
+    /// Turns the slopes of layer h into the derivatives of each sample's output, and finds what its rows move by.
+    fn find_moves(&mut self, h: usize, upstream: &[T], residuals: &[T], alpha: T) {
+        let m = upstream.len() / self.samples;
+        let slot = self.pending * upstream.len();
+        for (i, &residual) in residuals.iter().enumerate() {
+            let deltas = &mut self.slopes[h - 1][i * m..][..m];
+            let moves = &mut self.moves[h - 1][slot + i * m..][..m];
+            for ((delta, step), &upstream) in deltas.iter_mut().zip(moves).zip(&upstream[i * m..]) {
+                *delta = *delta * upstream;
+                *step = alpha * (residual * *delta);
+            }
+        }
+    }
+
+    /// Lets the weights take up all steps.
+    pub fn settle(&mut self, network: &mut Network<T>) {
+        let (rank, parallelism) = (std::mem::take(&mut self.pending) * self.samples, network.parallelism());
+        for h in 1..=network.architecture().depth() {
+            let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);
+            let (m, d) = (network.width(), network.channels(h));
+            let moves = MatRef::row_major(&factors.1[..rank * m], rank, m).expect("whole rows");
+            let features = MatRef::row_major(&factors.0[..rank * d], rank, d).expect("whole rows");
+            gemm(T::ONE, moves.t(), features, T::ONE, network.matrix_mut(h), parallelism);
+        }
+    }
+
+    /// Room for `len` numbers, of any value.
+    fn room(&mut self, len: usize) -> Vec<T> {
+        self.spare.pop().unwrap_or_else(|| vec![T::ZERO; len])
+    }
+}
