@@ -206,6 +206,50 @@ mod tests {
         }
     }
 
+    /// Values of sigma and of its derivative.
+    fn pair<T: Real>(activation: Activation, z: T) -> (f64, f64) {
+        let (mut value, mut slope) = ([T::ZERO], [T::ZERO]);
+        activation.apply(&[z], &mut value);
+        activation.derivative(&[z], &mut slope);
+        (value[0].to_f64(), slope[0].to_f64())
+    }
+
+    #[test]
+    fn limits_zeros_and_nan() {
+        fn check<T: Real>() {
+            let (high, low) = (T::from_f64(f64::INFINITY), T::from_f64(f64::NEG_INFINITY));
+            let infinity = f64::INFINITY;
+            for (activation, [below, above], [falling, rising]) in [
+                (Activation::SOFTPLUS, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Softplus { beta: 8.0 }, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Softplus { beta: 0.3 }, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Tanh, [-1.0, 1.0], [0.0, 0.0]),
+                (Activation::Sigmoid, [0.0, 1.0], [0.0, 0.0]),
+                (Activation::Erf, [-1.0, 1.0], [0.0, 0.0]),
+                (Activation::Gelu, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Silu, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Relu, [0.0, infinity], [0.0, 1.0]),
+                (Activation::Identity, [-infinity, infinity], [1.0, 1.0]),
+            ] {
+                assert_eq!(pair(activation, low), (below, falling), "{activation} at -infinity in {}", T::NAME);
+                assert_eq!(pair(activation, high), (above, rising), "{activation} at infinity in {}", T::NAME);
+                let (value, slope) = pair(activation, T::from_f64(f64::NAN));
+                assert!(value.is_nan() && (slope.is_nan() || activation == Activation::Identity), "{activation}");
+                let large = pair(activation, T::from_f64(if size_of::<T>() == 4 { 3e38 } else { 1.7e308 })).0;
+                assert!(large == above || large.is_finite() && above == infinity, "{activation}: {large}");
+            }
+            for activation in [Activation::Tanh, Activation::Erf, Activation::Gelu, Activation::Silu] {
+                assert!(pair(activation, T::from_f64(-0.0)).0.is_sign_negative(), "{activation}(-0)");
+                assert!(pair(activation, T::ZERO).0.is_sign_positive(), "{activation}(0)");
+            }
+            let mut e = [T::ZERO; 4];
+            exp(&[low, high, T::ZERO, T::from_f64(f64::NAN)], &mut e);
+            assert!(e[0] == T::ZERO && e[1] == high && e[2] == T::ONE && e[3].to_f64().is_nan());
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
     #[test]
     fn same_bits_on_every_instruction_set() {
         let edges = [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e-310, -1e-310, 1e300, -745.2, 709.9];

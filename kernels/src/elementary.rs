@@ -4,6 +4,7 @@
 //! formula does not cover are computed too and dropped by a select.
 
 pub(crate) mod double;
+mod exponential;
 pub(crate) mod single;
 
 /// `c[0] + c[1] x + c[2] x^2 + ...`, as four polynomials in x^4 (two in x^2 when it is short), so that operations wait less for

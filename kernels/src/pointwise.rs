@@ -51,8 +51,8 @@ macro_rules! pointwise {
                 single::$function(k, z)
             }
             #[inline(always)]
-            fn double(self, _: &double::Table, z: f64) -> f64 {
-                double::$function(z)
+            fn double(self, k: &double::Table, z: f64) -> f64 {
+                double::$function(k, z)
             }
         }
     )* };
@@ -74,16 +74,16 @@ pointwise! {
 
 /// A function whose f32 values are those in f64, rounded.
 macro_rules! rounded {
-    ($name:ident($($field:ident)?), $z:ident => $value:expr) => {
+    ($name:ident($($field:ident)?), $k:pat, $z:ident => $value:expr) => {
         #[derive(Clone, Copy)]
         pub struct $name { $(pub $field: f64)? }
         impl Pointwise for $name {
             #[inline(always)]
             fn single(self, _: &single::Table, z: f32) -> f32 {
-                self.double(&double::Table, f64::from(z)) as f32
+                self.double(&double::Table::load(), f64::from(z)) as f32
             }
             #[inline(always)]
-            fn double(self, _: &double::Table, $z: f64) -> f64 {
+            fn double(self, $k: &double::Table, $z: f64) -> f64 {
                 $(let $field = self.$field;)?
                 $value
             }
@@ -91,13 +91,13 @@ macro_rules! rounded {
     };
 }
 
-rounded!(Relu(), z => if z <= 0.0 { 0.0 } else { z });
+rounded!(Relu(), _, z => if z <= 0.0 { 0.0 } else { z });
 // NaN stays NaN.
-rounded!(Step(), z => if z <= 0.0 { 0.0 } else { 1.0 + 0.0 * z.clamp(0.0, 1.0) });
-rounded!(Identity(), z => z);
-rounded!(One(), _z => 1.0);
-rounded!(AnySoftplus(beta), z => double::softplus(beta * z) / beta);
-rounded!(AnySoftplusDerivative(beta), z => double::sigmoid(beta * z));
+rounded!(Step(), _, z => if z <= 0.0 { 0.0 } else { 1.0 + 0.0 * z.clamp(0.0, 1.0) });
+rounded!(Identity(), _, z => z);
+rounded!(One(), _, _z => 1.0);
+rounded!(AnySoftplus(beta), k, z => double::softplus(k, z, beta, 1.0 / beta));
+rounded!(AnySoftplusDerivative(beta), k, z => double::sigmoid(k, beta * z));
 
 /// The softplus whose sharpness is a power of two: its products are exact.
 #[derive(Clone, Copy)]

@@ -7,9 +7,11 @@
 use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E, PI};
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2};
 
+use super::exponential::exponential;
 use super::polynomial;
 
 polynomial!(f32);
+exponential!(f32, u32, 23, 127, -110.0, 89.0);
 
 /// The constants of the functions below.
 ///
@@ -23,7 +25,8 @@ pub struct Table {
     ln_2_high: f32,
     ln_2_low: f32,
     exp: [f32; 5],
-    ln_1p: [f32; 10],
+    ln_1p: [f32; 5],
+    ln_1p_small: [f32; 5],
     erf_near: [f32; 7],
     erf_far: [f32; 7],
     ln: [f32; 9],
@@ -39,19 +42,9 @@ static TABLE: Table = Table {
     ln_2_low: LN_2_LOW,
     // (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2; relative error of e^r 2^-28
     exp: [0.499_999_94, 0.166_665_17, 0.041_668_102, 0.008_369_227, 0.001_384_003_9],
-    // (e - ln(1 + e)) / e^2 on [0, 1]; relative error of the logarithm 2^-28
-    ln_1p: [
-        0.5,
-        -0.333_333_02,
-        0.249_979_33,
-        -0.199_651,
-        0.163_959_06,
-        -0.130_975_93,
-        0.092_184_8,
-        -0.049_871_348,
-        0.017_392_915,
-        -0.002_831_983,
-    ],
+    // (e - ln(1 + e)) / e^2 on [0, 1], the first terms and the others; relative error of the logarithm 2^-28
+    ln_1p: [0.5, -0.333_333_02, 0.249_979_33, -0.199_651, 0.163_959_06],
+    ln_1p_small: [-0.130_975_93, 0.092_184_8, -0.049_871_348, 0.017_392_915, -0.002_831_983],
     // erf(x) / x - 1 in x^2, for |x| <= 1; relative error 2^-29
     erf_near: [
         0.128_379_17,
@@ -104,115 +97,6 @@ const LN_2_HIGH: f32 = 0.693_145_75;
 const LN_2_LOW: f32 = 1.428_606_8e-6;
 /// Adding this rounds to a whole number, which is then in the low bits.
 const ROUND: f32 = 1.5 * (1u32 << 23) as f32;
-
-/// e^x = 2^n (1 + q) for -105 <= x <= 89: n in the low bits of the first, q.
-#[inline(always)]
-fn exp_parts(k: &Table, x: f32) -> (u32, f32) {
-    let shifted = x.mul_add(k.log2_e, k.round);
-    let n = shifted - k.round;
-    let r = (-n).mul_add(k.ln_2_low, (-n).mul_add(k.ln_2_high, x));
-    (shifted.to_bits(), (r * r).mul_add(polynomial(r, k.exp), r))
-}
-
-/// 2^(n + bias), a normal number, for n in the low bits.
-#[inline(always)]
-fn power_of_two(n: u32, bias: i32) -> f32 {
-    f32::from_bits((n << 23).wrapping_add(((127 + bias) as u32) << 23))
-}
-
-/// The larger of the two; NaN when `x` is.
-#[inline(always)]
-fn at_least(x: f32, low: f32) -> f32 {
-    if x < low { low } else { x }
-}
-
-/// `factor` e^-|x|.
-#[inline(always)]
-fn exp_of_minus(k: &Table, x: f32, factor: f32) -> f32 {
-    let (n, q) = exp_parts(k, at_least(-x.abs(), -105.0));
-    // In two steps, for results below 2^-126.
-    const STEP: f32 = 1.0 / (1u64 << 63) as f32;
-    (1.0 + q) * power_of_two(n, 63) * (STEP * factor)
-}
-
-/// `top / (bottom + rest)` for a `rest` below the last place of `bottom`.
-#[inline(always)]
-fn divide(top: f32, bottom: f32, rest: f32) -> f32 {
-    let inverse = 1.0 / bottom;
-    let quotient = top * inverse;
-    let remainder = (-quotient).mul_add(rest, (-quotient).mul_add(bottom, top));
-    remainder.mul_add(inverse, quotient)
-}
-
-/// e^x.
-#[inline(always)]
-pub fn exp(k: &Table, x: f32) -> f32 {
-    let (n, q) = exp_parts(k, x.clamp(-105.0, 89.0));
-    // In two steps, for results below 2^-126 and above 2^127.
-    const STEP: f32 = (1u64 << 63) as f32;
-    let (bias, step) = if x < 0.0 { (63, 1.0 / STEP) } else { (-63, STEP) };
-    (1.0 + q) * power_of_two(n, bias) * step
-}
-
-/// 1 / (1 + e^-x).
-#[inline(always)]
-pub fn sigmoid(k: &Table, x: f32) -> f32 {
-    let e = exp_of_minus(k, x, 1.0);
-    let bottom = 1.0 + e;
-    divide(if x < 0.0 { e } else { 1.0 }, bottom, e - (bottom - 1.0))
-}
-
-/// `factor` e^-|x| / (1 + e^-|x|)^2 for a power of two.
-#[inline(always)]
-fn bell(k: &Table, x: f32, factor: f32) -> f32 {
-    let top = exp_of_minus(k, x, factor);
-    let e = (1.0 / factor) * top;
-    let bottom = 1.0 + e;
-    let rest = e - (bottom - 1.0);
-    // Twice as in `divide`, the first quotient's remainder carried on.
-    let inverse = 1.0 / bottom;
-    let first = top * inverse;
-    let first_rest = (-first).mul_add(rest, (-first).mul_add(bottom, top)) * inverse;
-    let second = first * inverse;
-    let remainder = (-second).mul_add(rest, (-second).mul_add(bottom, first)) + first_rest;
-    remainder.mul_add(inverse, second)
-}
-
-/// The derivative of [`sigmoid`].
-#[inline(always)]
-pub fn sigmoid_derivative(k: &Table, x: f32) -> f32 {
-    bell(k, x, 1.0)
-}
-
-/// The derivative of [`tanh`].
-#[inline(always)]
-pub fn tanh_derivative(k: &Table, x: f32) -> f32 {
-    bell(k, 2.0 * x, 4.0)
-}
-
-/// ln(1 + e^(beta x)) / beta for a beta that is a power of two, given with its inverse.
-#[inline(always)]
-pub fn softplus(k: &Table, x: f32, beta: f32, inverse: f32) -> f32 {
-    let e = exp_of_minus(k, beta * x, 1.0);
-    // The signs alternate: the large terms come last, one by one.
-    let [large @ .., _, _, _, _, _] = k.ln_1p;
-    let [.., a, b, c, d, f] = k.ln_1p;
-    let rest = large.iter().rev().fold(polynomial(e, [a, b, c, d, f]), |sum, &term| sum.mul_add(e, term));
-    let tail = (-e * e).mul_add(rest, e);
-    tail.mul_add(inverse, x.max(0.0))
-}
-
-/// The hyperbolic tangent.
-#[inline(always)]
-pub fn tanh(k: &Table, x: f32) -> f32 {
-    // (e^2|x| - 1) / (e^2|x| + 1)
-    let (n, q) = exp_parts(k, (2.0 * x.abs()).clamp(0.0, 40.0));
-    let power = power_of_two(n, 0);
-    let top = power.mul_add(q, power - 1.0);
-    let bottom = top + 2.0;
-    let rest = if top > 2.0 { 2.0 - (bottom - top) } else { top - (bottom - 2.0) };
-    divide(top, bottom, rest).copysign(x)
-}
 
 /// The error function.
 #[inline(always)]
@@ -385,7 +269,7 @@ mod wide {
     pub fn gelu(k: &Table, x: f64) -> f64 {
         let y = x.abs().clamp(0.0, 14.6);
         let mills = polynomial(tail_coordinate(y), k.mills);
-        x.max(0.0) - y * mills * exp(k, -0.5 * y * y)
+        (x.max(0.0) - y * mills * exp(k, -0.5 * y * y)).copysign(x)
     }
 
     /// The derivative of [`gelu`].
