@@ -250,7 +250,7 @@ pub fn gelu(k: &Table, x: f64) -> f64 {
     let far = if x < 0.0 { -tail } else { x - tail };
     let half = 0.5 * x;
     let near = half.mul_add(erf_near(FRAC_1_SQRT_2 * x), half);
-    if x * x > 2.0 { far } else { near }
+    if x * x > 2.0 { far } else { near.copysign(x) }
 }
 
 /// The derivative of [`gelu`].
