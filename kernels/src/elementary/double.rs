@@ -301,7 +301,7 @@ pub fn silu(k: &Table, x: f64) -> f64 {
     let inverse = 1.0 / bottom;
     let quotient = top * inverse;
     let remainder = (-quotient).mul_add(e - (bottom - 1.0), (-quotient).mul_add(bottom, top)) + x.mul_add(factor, -top);
-    let value = remainder.mul_add(inverse, quotient) * back;
+    let value = (remainder.mul_add(inverse, quotient) * back).copysign(x);
     if x > 1e300 { x } else { value }
 }
 
