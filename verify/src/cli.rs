@@ -54,6 +54,9 @@ pub struct CheckArgs {
     /// Check this one case again.
     #[arg(long, value_name = "NAME")]
     pub case: Option<String>,
+    /// Check vector math at every one of the 2^32 values of f32, and nothing else: a long check.
+    #[arg(long, conflicts_with_all = ["case", "json"])]
+    pub every_value: bool,
     /// Print one JSON object of schema fathom.checked/1.
     #[arg(long)]
     pub json: bool,

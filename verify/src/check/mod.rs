@@ -7,6 +7,7 @@
 
 mod case;
 mod convolution;
+pub mod every_value;
 mod exact;
 mod gemm;
 mod oracle;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use fathom_kernels::Isa;
 
+use crate::check::every_value::{functions, sweep};
 use crate::check::{self, LONG, Options, Outcome};
 use crate::cli::CheckArgs;
 use crate::progress::Progress;
@@ -17,6 +18,9 @@ use crate::rows::Row;
 /// # Errors
 /// When the case does not exist, or stdout cannot be written.
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+    if args.every_value {
+        return every_value(&args.isa);
+    }
     let outcome = check(&args.isa, args.case.clone(), false)?;
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -33,15 +37,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 /// # Errors
 /// When the case does not exist.
 pub fn check(isas: &[Isa], case: Option<String>, quick: bool) -> Result<Outcome> {
-    let forced = std::env::var_os("FATHOM_ISA").is_some_and(|isa| !isa.is_empty());
-    let isas = match isas {
-        [] if forced => vec![Isa::active()],
-        [] => Isa::COMPILED.to_vec(),
-        some => some.to_vec(),
-    };
-    if let Some(&missing) = isas.iter().find(|isa| !isa.is_available() && isas.len() == 1) {
-        return Err(fathom_kernels::IsaError::Missing(missing).into());
-    }
+    let isas = wanted(isas)?;
     let progress = Progress::new(0);
     progress.start("checking the kernels");
     let outcome = check::run(&Options { isas, case, quick }, |done, total| progress.at(done as u64, total as u64))?;
@@ -50,6 +46,38 @@ pub fn check(isas: &[Isa], case: Option<String>, quick: bool) -> Result<Outcome>
         eprintln!("FAILED {failure}");
     }
     Ok(outcome)
+}
+
+/// The instruction sets given, or, when none are, the one that `FATHOM_ISA` forces, or all.
+fn wanted(isas: &[Isa]) -> Result<Vec<Isa>> {
+    let forced = std::env::var_os("FATHOM_ISA").is_some_and(|isa| !isa.is_empty());
+    let isas = match isas {
+        [] if forced => vec![Isa::active()],
+        [] => Isa::COMPILED.to_vec(),
+        some => some.to_vec(),
+    };
+    match isas.as_slice() {
+        &[missing] if !missing.is_available() => Err(fathom_kernels::IsaError::Missing(missing).into()),
+        _ => Ok(isas),
+    }
+}
+
+/// Vector math at every value, on the best of the instruction sets wanted: all have the same bits, which the other check
+/// sees to.
+fn every_value(isas: &[Isa]) -> Result<ExitCode> {
+    let isa = wanted(isas)?.into_iter().rfind(|isa| isa.is_available()).expect("the portable set is always there");
+    let functions = functions();
+    let progress = Progress::new(functions.len() as u64);
+    let mut passed = true;
+    for function in &functions {
+        progress.start(function.name);
+        let sweep = sweep(function, isa, 1);
+        passed &= sweep.passed();
+        progress.advance(1);
+        progress.aside(|| writeln!(std::io::stdout().lock(), "{sweep}"))?;
+    }
+    progress.finish();
+    Ok(ExitCode::from(if passed { 0 } else { 1 }))
 }
 
 /// The outcome, for the eye.
