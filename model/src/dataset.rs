@@ -371,6 +371,13 @@ impl Spec {
         Dataset::new(rows, labels)
     }
 
+    /// n.
+    pub fn samples(self) -> usize {
+        match self {
+            Self::Orthonormal { samples, .. } | Self::Sphere { samples, .. } | Self::Images { samples, .. } => samples,
+        }
+    }
+
     /// As many samples as asked for. The first of them are the same however many there are, and so are their labels.
     pub fn with_samples(self, samples: usize) -> Self {
         match self {
