@@ -47,7 +47,8 @@ struct TrainReport {
     zero_loss_step: Option<usize>,
     /// lambda_min(K^(H)); absent where it is rounding noise, or of too many points.
     lambda0: Option<f64>,
-    /// 1 - eta lambda0 / 2: what the theorems multiply the loss by at most, in a step.
+    /// 1 - eta lambda0 / 2: by the theorems, on networks that are wide enough for them, a step multiplies the loss by at most
+    /// this. Absent where there is no theorem.
     proved_rate: Option<f64>,
     /// (L(k) / L(0))^(1 / k) at the last step k.
     measured_rate: f64,
@@ -238,8 +239,8 @@ fn print(out: &mut impl Write, r: &TrainReport) -> std::io::Result<()> {
     }
     writeln!(out, "rate          {:.9} a step", r.measured_rate)?;
     if let (Some(rate), Some(holds)) = (r.proved_rate, r.rate_holds) {
-        let verdict = if holds { "and it is, at every step seen" } else { "which it is not at every step" };
-        writeln!(out, "              proved to be at most 1 - eta lambda_0 / 2 = {rate:.9}, {verdict}")?;
+        let verdict = if holds { "kept at every step seen" } else { "not kept at every step" };
+        writeln!(out, "              the theorem's bound, 1 - eta lambda_0 / 2, is {rate:.9}: {verdict}")?;
     }
     if let (Some(lambda0), Some(drift)) = (r.lambda0, r.drift) {
         writeln!(out, "drift         ||G^(H)(k) - G^(H)(0)|| up to {drift:.4} lambda_0, with lambda_0 {lambda0:.6e}")?;
