@@ -134,9 +134,7 @@ impl Dataset {
             let norm = row.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt();
             inputs.extend(row.iter().map(|x| x / largest / norm));
         }
-        if let Some(i) = labels.iter().position(|y| !y.is_finite()) {
-            return Err(DatasetError::Spec(format!("label {} is {}: every label must be finite", i + 1, labels[i])));
-        }
+        refuse_unusable_labels(&labels)?;
         let data = Self { inputs, labels, input_size: expected };
         data.refuse_parallel_pairs()?;
         Ok(data)
@@ -163,13 +161,48 @@ impl Dataset {
     /// # Errors
     /// When the file cannot be read or its samples cannot be used.
     pub fn read(path: &Path, seed: u64) -> Result<Self, DatasetError> {
-        let rows = match path.extension().and_then(|e| e.to_str()) {
-            Some("csv") => read_csv(path)?,
-            Some("npy") => read_npy(path)?,
-            _ => return Err(DatasetError::Extension(path.to_owned())),
-        };
+        let rows = read_rows(path)?;
         let labels = random_signs(rows.len(), seed);
         Self::new(rows, labels)
+    }
+
+    /// Reads labels from a `.csv` or two-dimensional `.npy` file with one number a row, as [`Dataset::read`] reads samples.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a row has more or fewer numbers than one.
+    pub fn read_labels(path: &Path) -> Result<Vec<f64>, DatasetError> {
+        let rows = read_rows(path)?;
+        let label = |(i, row): (usize, Vec<f64>)| match row[..] {
+            [label] => Ok(label),
+            _ => Err(DatasetError::Format {
+                path: path.to_owned(),
+                message: format!("row {} has {} numbers, and a label is one", i + 1, row.len()),
+            }),
+        };
+        rows.into_iter().enumerate().map(label).collect()
+    }
+
+    /// The samples at `indices`, in that order.
+    ///
+    /// # Panics
+    /// When there are none, or one is out of range.
+    pub fn subset(&self, indices: &[usize]) -> Self {
+        assert!(!indices.is_empty(), "a data set has at least one sample");
+        let inputs = indices.iter().flat_map(|&i| self.input(i)).copied().collect();
+        let labels = indices.iter().map(|&i| self.labels[i]).collect();
+        Self { inputs, labels, input_size: self.input_size }
+    }
+
+    /// The same inputs with other labels.
+    ///
+    /// # Errors
+    /// When there are not as many as samples, or one is not finite.
+    pub fn with_labels(&self, labels: Vec<f64>) -> Result<Self, DatasetError> {
+        if labels.len() != self.samples() {
+            return Err(DatasetError::Labels { labels: labels.len(), samples: self.samples() });
+        }
+        refuse_unusable_labels(&labels)?;
+        Ok(Self { labels, ..self.clone() })
     }
 
     /// n.
@@ -202,6 +235,21 @@ impl Dataset {
 fn random_signs(n: usize, seed: u64) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..n).map(|_| if rng.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect()
+}
+
+fn refuse_unusable_labels(labels: &[f64]) -> Result<(), DatasetError> {
+    match labels.iter().position(|y| !y.is_finite()) {
+        Some(i) => Err(DatasetError::Spec(format!("label {} is {}: every label must be finite", i + 1, labels[i]))),
+        None => Ok(()),
+    }
+}
+
+fn read_rows(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("csv") => read_csv(path),
+        Some("npy") => read_npy(path),
+        _ => Err(DatasetError::Extension(path.to_owned())),
+    }
 }
 
 fn read_csv(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
@@ -321,6 +369,22 @@ impl Spec {
         }
         let labels = random_signs(samples, seed);
         Dataset::new(rows, labels)
+    }
+
+    /// n.
+    pub fn samples(self) -> usize {
+        match self {
+            Self::Orthonormal { samples, .. } | Self::Sphere { samples, .. } | Self::Images { samples, .. } => samples,
+        }
+    }
+
+    /// As many samples as asked for. The first of them are the same however many there are, and so are their labels.
+    pub fn with_samples(self, samples: usize) -> Self {
+        match self {
+            Self::Orthonormal { size, .. } => Self::Orthonormal { samples, size },
+            Self::Sphere { size, .. } => Self::Sphere { samples, size },
+            Self::Images { shape, .. } => Self::Images { samples, shape },
+        }
     }
 
     /// The shape `[c, h, w]` of images.
@@ -470,5 +534,15 @@ mod tests {
             }
         }
         assert!(Spec::Orthonormal { samples: 5, size: 4 }.draw(1).is_err());
+    }
+
+    #[test]
+    fn more_samples_begin_with_the_same() {
+        for text in ["orthonormal:n=4,d=8", "sphere:n=10,d=3", "images:n=2,c=1,h=4,w=4"] {
+            let spec: Spec = text.parse().unwrap();
+            let (few, more) = (spec.draw(3).unwrap(), spec.with_samples(8).draw(3).unwrap());
+            let first: Vec<usize> = (0..few.samples().min(8)).collect();
+            assert_eq!(more.subset(&first), few.subset(&first), "{text}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and what each answer exits with.
 
 mod bench;
+mod train;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
 pub use self::bench::{Bench, BenchArgs, BenchConvArgs, BenchGemmArgs};
+pub use self::train::TrainArgs;
 use crate::study::Criterion;
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
@@ -22,7 +24,7 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a numeric check failed; 2 unusable arguments or data; 4 measuring stopped early, with every \
-finished row kept; 130 interrupted.
+finished row kept, or a training diverged; 130 interrupted.
 Data goes to stdout, progress to stderr. FATHOM_ISA=portable|avx2|avx512|neon forces an instruction set; \
 RAYON_NUM_THREADS sets the threads.";
 
@@ -33,6 +35,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Describe the infinitely wide network on your data: K^(H), the conditions of the theorems and their widths.
     Gram(GramArgs),
+    /// Train one network to zero loss, and say how fast and how far from its start.
+    Train(TrainArgs),
     /// Measure the required width of each architecture, depth and criterion.
     Width(WidthArgs),
     /// Check, measure and report, from scratch.

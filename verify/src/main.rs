@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod cli;
 mod command;
+mod dump;
 mod journal;
 mod progress;
 mod provenance;
@@ -17,6 +18,7 @@ mod report;
 mod rows;
 mod samples;
 mod study;
+mod training;
 
 /// What the user asked for cannot be done as asked: exit code 2.
 #[derive(Debug)]
@@ -65,6 +67,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Check(args) => command::check::run(args),
         Command::Gram(args) => command::gram::run(args),
+        Command::Train(args) => command::train::run(args),
         Command::Width(args) => command::width::run(args),
         Command::Reproduce(args) => command::reproduce::run(args),
         Command::Report(args) => command::report::run(args),
@@ -76,7 +79,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
     // A context, which only `downcast_ref` sees through.
-    if error.downcast_ref::<Incomplete>().is_some() {
+    if error.downcast_ref::<Incomplete>().is_some() || error.downcast_ref::<training::Diverged>().is_some() {
         return ExitCode::from(4);
     }
     let usage = caused_by(|cause| {

@@ -29,29 +29,42 @@ impl Samples {
     /// # Errors
     /// When they cannot be used, or the options contradict one another.
     pub fn load(args: &DataArgs) -> Result<Self> {
+        Ok(Self::load_and_hold_out(args, None, 0)?.0)
+    }
+
+    /// The same, and `held_out` samples that follow them: the next that the specification draws or, of a file, the next
+    /// rows (its last ones, when --samples is absent). `targets` is a file with a label for each row of the data.
+    ///
+    /// # Errors
+    /// Also when there are not enough samples, or not as many targets as rows.
+    pub fn load_and_hold_out(
+        args: &DataArgs,
+        targets: Option<&Path>,
+        held_out: usize,
+    ) -> Result<(Self, Option<Dataset>)> {
         let mut image = args.image;
-        let (data, source) = match &args.data {
+        let (mut all, samples, source) = match &args.data {
             Some(path) if is_file(path) => {
                 let data = Dataset::read(Path::new(path), args.seed)?;
-                (first(data, args.samples)?, path.clone())
+                let samples = rows_to_use(data.samples(), args.samples, held_out)?;
+                (data, samples, path.clone())
             }
-            Some(text) => {
-                let spec: Spec = text.parse()?;
-                let data = spec.draw(args.seed)?;
-                if let Some(samples) = args.samples.filter(|&n| n != data.samples()) {
-                    bail!(DatasetError::Spec(format!(
-                        "--samples {samples} contradicts --data {text}: give one of them"
-                    )));
-                }
-                image = image.or(spec.image_shape());
-                (data, spec.to_string())
-            }
-            None => {
-                let samples = args.samples.unwrap_or(4);
-                let spec = Spec::Orthonormal { samples, size: 2 * samples };
-                (spec.draw(args.seed)?, spec.to_string())
+            text => {
+                let spec = specification(text.as_deref(), args.samples)?;
+                image = image.or(spec.image_shape().filter(|_| text.is_some()));
+                let samples = spec.samples();
+                (spec.with_samples(samples + held_out).draw(args.seed)?, samples, spec.to_string())
             }
         };
+        if samples == 0 {
+            bail!(DatasetError::Empty);
+        }
+        if let Some(targets) = targets {
+            all = all.with_labels(Dataset::read_labels(targets)?)?;
+        }
+        let part = |range: std::ops::Range<usize>| all.subset(&range.collect::<Vec<_>>());
+        let data = part(0..samples);
+        let held_out = (held_out > 0).then(|| part(samples..samples + held_out));
         let [channels, height, width] = image.unwrap_or([1, 1, data.input_size()]);
         let patch = args.patch.unwrap_or(if height == 1 { [1, 3] } else { [3, 3] });
         let patches = Patches { channels, image: [height, width], patch };
@@ -63,7 +76,13 @@ impl Samples {
             )));
         }
         let hash = hash(&data);
-        Ok(Self { data, patches, source, hash })
+        Ok((Self { data, patches, source, hash }, held_out))
+    }
+
+    /// Takes the same inputs with other labels.
+    pub fn relabel(&mut self, data: Dataset) {
+        self.hash = hash(&data);
+        self.data = data;
     }
 
     /// What a row says of a network on these samples.
@@ -87,17 +106,29 @@ fn is_file(text: &str) -> bool {
     !text.contains(':') || path.exists() || path.extension().is_some_and(|e| e == "csv" || e == "npy")
 }
 
-/// The first `samples` of them.
-fn first(data: Dataset, samples: Option<usize>) -> Result<Dataset, DatasetError> {
-    match samples {
-        Some(n) if n > data.samples() => {
-            Err(DatasetError::Spec(format!("--samples {n} asks for more rows than the file's {}", data.samples())))
-        }
-        Some(n) if n < data.samples() => {
-            let rows = (0..n).map(|i| data.input(i).to_vec()).collect();
-            Dataset::new(rows, data.labels()[..n].to_vec())
-        }
-        _ => Ok(data),
+/// How many rows of a file are samples, with `held_out` more after them.
+fn rows_to_use(rows: usize, samples: Option<usize>, held_out: usize) -> Result<usize, DatasetError> {
+    let asked = match samples {
+        Some(n) if held_out > 0 => format!("--samples {n} and --held-out {held_out} ask"),
+        Some(n) => format!("--samples {n} asks"),
+        None => format!("--held-out {held_out} and one sample ask"),
+    };
+    match rows.checked_sub(held_out) {
+        Some(most) if most >= samples.unwrap_or(1) => Ok(samples.unwrap_or(most)),
+        _ => Err(DatasetError::Spec(format!("{asked} for more rows than the file's {rows}"))),
+    }
+}
+
+/// What `--data` and `--samples` specify together.
+fn specification(data: Option<&str>, samples: Option<usize>) -> Result<Spec, DatasetError> {
+    let Some(text) = data else {
+        let samples = samples.unwrap_or(4);
+        return Ok(Spec::Orthonormal { samples, size: 2 * samples });
+    };
+    let spec: Spec = text.parse()?;
+    match samples.filter(|&n| n != spec.samples()) {
+        Some(n) => Err(DatasetError::Spec(format!("--samples {n} contradicts --data {text}: give one of them"))),
+        None => Ok(spec),
     }
 }
 

@@ -1,54 +1,13 @@
 //! The program as its users meet it: outputs, files and exit codes.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
-/// A folder of the test's own, removed at its end.
-struct Folder(PathBuf);
+use common::{Folder, fails, ok, verify};
 
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("fathom-test-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn verify(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_verify")).args(args).output().unwrap()
-}
-
-/// Runs to success and returns stdout.
-fn ok(args: &[&str]) -> String {
-    let output = verify(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs to failure and returns the exit code and stderr.
-fn fails(args: &[&str]) -> (i32, String) {
-    let output = verify(args);
-    assert!(!output.status.success(), "{args:?} succeeded");
-    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
-}
+mod common;
 
 fn rows(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();

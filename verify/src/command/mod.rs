@@ -6,4 +6,5 @@ pub mod gram;
 pub mod info;
 pub mod report;
 pub mod reproduce;
+pub mod train;
 pub mod width;

@@ -10,5 +10,5 @@ mod sweep;
 
 pub use cell::{Cell, Settings};
 pub use criterion::Criterion;
-pub use starts::{Starts, finite, train};
+pub use starts::{Starts, ZERO_LOSS, finite, train};
 pub use sweep::Sweep;
