@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
-pub use self::bench::{Bench, BenchArgs, BenchConvArgs, BenchGemmArgs};
+pub use self::bench::{
+    Bench, BenchArgs, BenchConvArgs, BenchElementwiseArgs, BenchGemmArgs, BenchNormalArgs, BenchPeerArgs,
+    BenchRoundArgs,
+};
 use crate::study::Criterion;
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
