@@ -49,6 +49,27 @@ class Case:
         return time.perf_counter() - start
 
 
+class Training(Case):
+    """A descent: subclasses turn `arrays` into `weights`, and say what `call`, a step that returns the loss before it, and
+    `loss_now` are.
+    """
+
+    def __init__(self, request):
+        super().__init__(request)
+        samples, inputs, width = request["samples"], request["inputs"], request["width"]
+        self.layers, self.eta = list(zip(request["skips"], request["scales"])), request["eta"]
+        self.names = [f"w{h + 1}" for h in range(len(self.layers))] + ["a"]
+        shapes = [(width, inputs)] + [(width, width)] * (len(self.layers) - 1) + [(width,)]
+        self.arrays = (self.read(name, shape) for name, shape in zip(self.names, shapes))
+        self.samples = self.read("x", (samples, inputs)), self.read("y", samples)
+
+    def prepare(self):
+        losses = [float(self.call()) for _ in range(self.request["steps"])]
+        self.write("losses", [losses[0], float(self.loss_now())])
+        for name, weight in zip(self.names, self.weights):
+            self.write(name, weight)
+
+
 def serve(name, version, case_type):
     """Introduces the library and answers until stdin ends."""
 

@@ -10,7 +10,7 @@ use fathom_model::Kind;
 
 pub use self::bench::{
     Bench, BenchArgs, BenchConvArgs, BenchElementwiseArgs, BenchGemmArgs, BenchNormalArgs, BenchPeerArgs,
-    BenchRoundArgs,
+    BenchRoundArgs, BenchTrainArgs,
 };
 use crate::study::Criterion;
 

@@ -129,6 +129,14 @@ impl<S: Subject> Crew<S> {
         })
     }
 
+    /// Calls of which a member's batch has a multiple.
+    fn period(&self, who: usize) -> usize {
+        match self.roles[who] {
+            Role::Fathom | Role::Serial => self.stage.as_ref().expect("prepared").data.period(),
+            Role::Limit(_) | Role::Program(_) => 1,
+        }
+    }
+
     /// What a limit's seconds are multiplied by to be those of the prepared case; 1 for everyone else.
     fn factor(&self, who: usize) -> f64 {
         let subject = &self.stage.as_ref().expect("prepared").subject;
@@ -159,11 +167,13 @@ impl<S: Subject> Team for Crew<S> {
         if !able {
             return Ok(false);
         }
-        let mut calls = 1;
+        let period = self.period(who);
+        let mut calls = period;
         loop {
             let seconds = self.time(who, calls)?.min(self.time(who, calls)?);
             if seconds >= BATCH / 2.0 {
-                self.calls[who] = ((calls as f64 * BATCH / seconds).round() as usize).max(1);
+                let periods = (calls as f64 * BATCH / seconds / period as f64).round() as usize;
+                self.calls[who] = period * periods.max(1);
                 return Ok(true);
             }
             calls *= 2;
@@ -173,7 +183,7 @@ impl<S: Subject> Team for Crew<S> {
     fn batch(&mut self, who: usize) -> Result<Batch> {
         let calls = self.calls[who];
         // The member before has taken the caches, and threads may be asleep: an untimed call first, where one is cheap.
-        if calls > 1 {
+        if calls > self.period(who) {
             self.time(who, 1)?;
         }
         let before = threads::interruptions();

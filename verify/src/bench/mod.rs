@@ -28,6 +28,7 @@ mod subject;
 mod table;
 mod team;
 mod threads;
+pub mod train;
 mod worker;
 mod yardstick;
 

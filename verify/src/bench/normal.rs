@@ -134,7 +134,7 @@ fn standard_normal<T: Real>(values: &[T], library: &str) -> Result<()> {
 }
 
 impl<T: Real> Data<Draw> for Sample<T> {
-    fn prepare(&self, program: &mut Program) -> Result<bool> {
+    fn prepare(&mut self, program: &mut Program) -> Result<bool> {
         if !program.prepare(json!({ "type": T::NAME, "elements": self.values.len() }))? {
             return Ok(false);
         }

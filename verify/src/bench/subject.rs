@@ -56,13 +56,18 @@ pub trait Data<S> {
     ///
     /// # Errors
     /// When its results are wrong, or the program is lost.
-    fn prepare(&self, program: &mut Program) -> Result<bool>;
+    fn prepare(&mut self, program: &mut Program) -> Result<bool>;
 
     /// Seconds of `calls` calls by this project.
     fn run(&mut self, subject: &S, calls: usize, parallelism: Parallelism) -> f64;
 
     /// What a program is asked to time: the fields of a batch beside the number of calls.
     fn question(&self, subject: &S) -> serde_json::Value;
+
+    /// Calls after which our work repeats: a batch has a multiple of them.
+    fn period(&self) -> usize {
+        1
+    }
 
     /// Bytes that calls take beside these data, where that is measured.
     fn working_bytes(&mut self) -> Option<u64> {

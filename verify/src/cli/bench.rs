@@ -1,6 +1,7 @@
 //! `bench` and its members.
 
 use clap::{Args, Subcommand};
+use fathom_model::Kind;
 
 use crate::Usage;
 use crate::bench::Entrant;
@@ -8,6 +9,7 @@ use crate::bench::conv::Pass;
 use crate::bench::conv::layer::{self, Layer};
 use crate::bench::elementwise::function::{self, Function};
 use crate::bench::shape::{self, Shape, Type};
+use crate::bench::train::step::{self, Size};
 
 /// `bench`.
 #[derive(Args, Debug)]
@@ -29,6 +31,8 @@ pub enum Bench {
     Elementwise(BenchElementwiseArgs),
     /// Time the drawing of standard normals beside other programs, after checking the mean and the variance of each.
     Normal(BenchNormalArgs),
+    /// Time steps of full-batch descent beside other programs, after checking that their results agree.
+    Train(BenchTrainArgs),
     /// Run one library for another process of this program.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -173,6 +177,24 @@ pub struct BenchNormalArgs {
     pub rounds: BenchRoundArgs,
 }
 
+/// `bench train`.
+#[derive(Args, Debug)]
+pub struct BenchTrainArgs {
+    /// all, or networks such as 2048x8x10: width, hidden layers and samples. Inputs have 256 numbers, and the activation is
+    /// softplus, in f32.
+    #[arg(long, value_delimiter = ',', default_value = "all", value_name = "LIST", value_parser = step::parse)]
+    pub cases: Vec<Sizes>,
+    /// resnet, fc or both, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "resnet", value_name = "LIST", value_parser = step::parse_kind)]
+    pub arch: Vec<Kind>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub peers: BenchPeerArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub rounds: BenchRoundArgs,
+}
+
 /// `bench worker`.
 #[derive(Args, Debug)]
 pub struct WorkerArgs {
@@ -188,6 +210,9 @@ pub type Functions = Vec<Function>;
 
 /// The layers that one word stands for.
 pub type Layers = Vec<Layer>;
+
+/// The sizes that one word stands for.
+pub type Sizes = Vec<Size>;
 
 /// The shapes that one word stands for.
 pub type Shapes = Vec<Shape>;

@@ -110,7 +110,7 @@ const GIVEN: [&str; 3] = ["x", "w", "dy"];
 const FOUND: [&str; 3] = ["dx", "dw", "y"];
 
 impl<T: Real> Data<Convolution> for Tensors<T> {
-    fn prepare(&self, program: &mut Program) -> Result<bool> {
+    fn prepare(&mut self, program: &mut Program) -> Result<bool> {
         for (name, data) in GIVEN.iter().zip(&self.given) {
             program.give(name, data)?;
         }

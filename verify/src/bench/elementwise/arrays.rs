@@ -38,7 +38,7 @@ impl<T: Real> Arrays<T> {
 const UNITS: f64 = 8.0;
 
 impl<T: Real> Data<Map> for Arrays<T> {
-    fn prepare(&self, program: &mut Program) -> Result<bool> {
+    fn prepare(&mut self, program: &mut Program) -> Result<bool> {
         program.give("x", &self.input)?;
         let name = self.map.function.to_string();
         let question = json!({ "type": T::NAME, "elements": self.map.elements, "function": name });
