@@ -9,7 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
-pub use self::bench::{Bench, BenchArgs, BenchConvArgs, BenchGemmArgs};
+pub use self::bench::{
+    Bench, BenchArgs, BenchConvArgs, BenchElementwiseArgs, BenchGemmArgs, BenchNormalArgs, BenchPeerArgs,
+    BenchRoundArgs, BenchTrainArgs,
+};
 pub use self::train::TrainArgs;
 use crate::study::Criterion;
 

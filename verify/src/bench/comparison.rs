@@ -17,16 +17,18 @@ pub struct Entry {
 pub struct Comparison {
     /// What was computed, for the eye.
     pub case: String,
-    /// Floating-point operations in a call.
+    /// Floating-point operations in a call, or values where those are counted.
     pub operations: f64,
-    /// What multiply-adds in registers would have taken.
-    pub peak: Times,
+    /// What the machine would have taken at its limits, such as its multiply-add peak; none where they say little.
+    pub floor: Option<Times>,
     /// This project.
     pub fathom: Entry,
     /// This project on one thread, where it had several.
     pub serial: Option<Entry>,
     /// Everyone else.
     pub peers: Vec<Entry>,
+    /// Bytes that our calls take beside their data, where that was measured.
+    pub working_bytes: Option<u64>,
 }
 
 impl Comparison {
@@ -63,9 +65,9 @@ impl Comparison {
         fastest.min_by(f64::total_cmp).map(|best| best / times.fastest)
     }
 
-    /// The share of the multiply-add peak, in the median round.
-    pub fn share_of_peak(&self, times: &Times) -> f64 {
-        times.times_as_fast_as(&self.peak)
+    /// The floor as a share of `times`, in the median round.
+    pub fn share_of_floor(&self, times: &Times) -> Option<f64> {
+        self.floor.as_ref().map(|floor| times.times_as_fast_as(floor))
     }
 
     /// How many times as fast as on one thread we are.
@@ -86,9 +88,9 @@ impl Comparison {
         shares.iter().sum::<f64>() / shares.len() as f64
     }
 
-    /// GFLOP/s at `seconds` a call.
+    /// Operations a second at `seconds` a call.
     pub fn rate(&self, seconds: f64) -> f64 {
-        self.operations / seconds / 1e9
+        self.operations / seconds
     }
 }
 
@@ -108,10 +110,11 @@ pub mod tests {
         Comparison {
             case: case.to_owned(),
             operations: 2e9,
-            peak: entry("peak", Some(2.0)).times.unwrap(),
+            floor: entry("peak", Some(2.0)).times,
             fathom: entry("fathom", Some(4.0)),
             serial: Some(entry("serial", Some(6.0))),
             peers: vec![entry("slow", Some(5.0)), entry("best", Some(3.0)), entry("mute", None)],
+            working_bytes: None,
         }
     }
 
@@ -122,7 +125,7 @@ pub mod tests {
         assert_eq!(found.best().unwrap().0.name, "best");
         assert_eq!(found.ratio(ours), Some(0.75));
         assert_eq!((found.ratio_of_medians(ours), found.ratio_of_fastest(ours)), (Some(0.75), Some(0.75)));
-        assert_eq!((found.share_of_peak(ours), found.speedup()), (0.5, Some(1.5)));
+        assert_eq!((found.share_of_floor(ours), found.speedup()), (Some(0.5), Some(1.5)));
         let alone = Comparison { peers: vec![entry("mute", None)], serial: None, ..found.clone() };
         assert_eq!((alone.ratio(ours), alone.speedup()), (None, None));
     }

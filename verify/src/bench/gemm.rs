@@ -1,21 +1,23 @@
 //! `verify bench gemm`: matrix products beside every peer.
 
+use std::fmt;
 use std::io::Write;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 use super::comparison::{Comparison, Entry};
+use super::measured::{Measured, Speed};
 use super::peer::{CRATES, Entrant};
+use super::race;
 use super::rounds::{self, Budget};
 use super::shape::{Shape, Type};
-use super::table::Cell;
+use super::table::{Cell, Table, Unit};
 use super::team::{Case, Local, Member, Team};
+use super::threads;
 use super::worker::Remote;
-use super::{row, shape, table, threads};
 use crate::Usage;
 use crate::cli::BenchGemmArgs;
-use crate::progress::Progress;
-use crate::provenance::Provenance;
 
 /// Who runs, as positions in the team.
 struct Line {
@@ -31,53 +33,80 @@ struct Line {
 /// # Errors
 /// When a shape or a peer is unusable, a result is wrong, or `out` cannot be written.
 pub fn run(args: &BenchGemmArgs, out: &mut impl Write) -> Result<()> {
-    let shapes = shape::union(&args.shapes);
+    let shapes = race::union(&args.shapes);
     if let Some(large) = shapes.iter().find(|shape| too_large(shape)) {
         return Err(Usage(format!("{large} is too large: a matrix may have {LARGEST} elements")).into());
     }
     // SAFETY: nothing has been run yet that starts threads.
-    unsafe { threads::limit(args.cores) };
+    unsafe { threads::limit(args.rounds.cores) };
     let entrants = entrants(args)?;
-    let mut team: Box<dyn Team<Case = Case>> = match args.cores {
+    let mut team: Box<dyn Team<Case = Case>> = match args.rounds.cores {
         1 => Box::new(Local::load(&entrants, 1)?),
         cores => Box::new(Remote::start(&entrants, cores)?),
     };
     let line = choose(args, &entrants, &*team)?;
-    let provenance = Provenance::here();
-    let cases: Vec<Case> = args.types.iter().flat_map(|&of| shapes.iter().map(move |&shape| (of, shape))).collect();
-    let progress = Progress::new(cases.len() as u64);
-    let budget = Budget { rounds: args.rounds as usize, seconds: args.seconds };
-    let mut all = Vec::with_capacity(cases.len());
-    for (of, shape) in cases {
-        progress.start(&format!("{of} {shape}"));
-        let found = compare(&mut *team, &line, (of, shape), budget).with_context(|| reproduce(args, of, shape))?;
-        progress.advance(1);
-        progress.aside(|| print(args, out, ((of, shape), &found), all.is_empty(), &provenance))?;
-        all.push(found);
-    }
-    progress.finish();
-    Ok(table::end(out, args.json, &all)?)
+    let types = &args.types.types;
+    let products: Vec<Product> =
+        types.iter().flat_map(|&of| shapes.iter().map(move |&shape| Product { of, shape })).collect();
+    let cell = if args.fastest { Cell::Fastest } else { Cell::Median };
+    let table = Table { unit: Unit::Gflops, cell, cores: args.rounds.cores };
+    let compare = |&Product { of, shape }: &Product| {
+        compare(&mut *team, &line, (of, shape), Budget::from(&args.rounds)).with_context(|| reproduce(args, of, shape))
+    };
+    race::each(&args.rounds, table, &products, out, compare, |product, found, measured| {
+        serde_json::to_string(&Row::new(product, found, measured))
+    })
 }
 
-/// Prints a case as soon as it is done.
-fn print(
-    args: &BenchGemmArgs,
-    out: &mut impl Write,
-    (case, found): (Case, &Comparison),
-    first: bool,
-    provenance: &Provenance,
-) -> Result<()> {
-    if args.json {
-        for row in row::rows(case, found, args.cores, provenance) {
-            writeln!(out, "{}", serde_json::to_string(&row)?)?;
+/// A case, for the eye.
+struct Product {
+    of: Type,
+    shape: Shape,
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.of, self.shape)
+    }
+}
+
+/// Schema `fathom.bench.gemm/1`: one library's times in one case.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    schema: &'static str,
+    /// `MxNxK`.
+    shape: String,
+    m: usize,
+    n: usize,
+    k: usize,
+    /// `nn`, `tn`, `nt`, `tt`, `padded` or `spaced`.
+    form: &'static str,
+    /// `f32` or `f64`.
+    r#type: String,
+    #[serde(flatten)]
+    speed: Speed,
+    /// Of the multiply-add peak of all cores of the run, taken in the same rounds.
+    percent_of_peak: Option<f64>,
+    #[serde(flatten)]
+    measured: Measured<'a>,
+}
+
+impl<'a> Row<'a> {
+    fn new(&Product { of, shape }: &Product, found: &Comparison, measured: Measured<'a>) -> Self {
+        let ([m, n, k], times) = (shape.sizes, measured.times());
+        Self {
+            schema: "fathom.bench.gemm/1",
+            shape: shape.product(),
+            m,
+            n,
+            k,
+            form: shape.form.name(),
+            r#type: of.to_string(),
+            speed: Speed::of(found, times),
+            percent_of_peak: found.share_of_floor(times).map(|share| 100.0 * share),
+            measured,
         }
-        return Ok(out.flush()?);
     }
-    let cell = if args.fastest { Cell::Fastest } else { Cell::Median };
-    if first {
-        table::head(out, found, args.cores, cell)?;
-    }
-    Ok(table::line(out, found, cell)?)
 }
 
 /// Elements of a matrix at most: 8 GiB of f64.
@@ -91,7 +120,7 @@ fn too_large(shape: &Shape) -> bool {
 /// Whoever may be asked to run: the crates that are picked, and every BLAS, whose name shows when it is loaded.
 fn entrants(args: &BenchGemmArgs) -> Result<Vec<Entrant>, Usage> {
     let mut entrants = vec![Entrant::Peak, Entrant::Fathom];
-    if args.cores > 1 {
+    if args.rounds.cores > 1 {
         entrants.push(Entrant::Serial);
     }
     entrants.extend(CRATES.into_iter().filter(|name| picked(args, name)).map(Entrant::Crate));
@@ -163,10 +192,11 @@ fn compare(team: &mut dyn Team<Case = Case>, line: &Line, (of, shape): Case, bud
     Ok(Comparison {
         case: format!("{of} {shape}"),
         operations: shape.operations(),
-        peak: entry(line.peak).times.expect("the peak fits every form"),
+        floor: entry(line.peak).times,
         fathom: entry(line.fathom),
         serial: line.serial.map(entry),
         peers: line.peers.iter().map(|&who| entry(who)).collect(),
+        working_bytes: None,
     })
 }
 
@@ -174,6 +204,6 @@ fn compare(team: &mut dyn Team<Case = Case>, line: &Line, (of, shape): Case, bud
 fn reproduce(args: &BenchGemmArgs, of: Type, shape: Shape) -> String {
     let blas: String = args.blas.iter().map(|path| format!(" --blas {path}")).collect();
     let peers = args.peers.join(",");
-    let cores = args.cores;
+    let cores = args.rounds.cores;
     format!("verify bench gemm --shapes {shape} --types {of} --peers {peers} --cores {cores}{blas}")
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::statistics::Times;
 use super::team::Team;
+use crate::cli::BenchRoundArgs;
 
 /// How long to go on.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,12 @@ pub struct Budget {
     pub rounds: usize,
     /// Seconds for each member, after which no round begins.
     pub seconds: f64,
+}
+
+impl From<&BenchRoundArgs> for Budget {
+    fn from(args: &BenchRoundArgs) -> Self {
+        Self { rounds: args.rounds as usize, seconds: args.seconds }
+    }
 }
 
 /// Rounds that are run even when the time is up, for there to be a median.

@@ -140,17 +140,6 @@ pub fn parse(text: &str) -> Result<Vec<Shape>, String> {
     })
 }
 
-/// The members of all `lists`, in order, each once.
-pub fn union(lists: &[Vec<Shape>]) -> Vec<Shape> {
-    let mut all: Vec<Shape> = Vec::new();
-    for shape in lists.iter().flatten() {
-        if !all.contains(shape) {
-            all.push(*shape);
-        }
-    }
-    all
-}
-
 /// An element type, as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Type {
@@ -196,7 +185,7 @@ mod tests {
     fn all_holds_every_set_once() {
         let all = parse("all").unwrap();
         assert_eq!(all.len(), 15 + 11 + 3 * 4 + 14 + 2 * 3);
-        assert_eq!(union(&[all.clone(), all.clone()]), all);
+        assert_eq!(super::super::race::union(&[all.clone(), all.clone()]), all);
         assert!(parse("small").unwrap().iter().all(|shape| all.contains(shape)));
     }
 }

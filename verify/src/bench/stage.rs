@@ -23,7 +23,7 @@ pub trait Stage {
 }
 
 /// A case in one element type.
-pub struct Floor<T> {
+pub struct Typed<T> {
     shape: Shape,
     operands: Operands<T>,
     /// The C that everyone writes.
@@ -34,7 +34,7 @@ pub struct Floor<T> {
     magnitudes: Buffer<T>,
 }
 
-impl<T: Element> Floor<T> {
+impl<T: Element> Typed<T> {
     /// Operands and our own result.
     pub fn new(shape: Shape) -> Self {
         let operands = Operands::random(shape);
@@ -45,7 +45,7 @@ impl<T: Element> Floor<T> {
     }
 }
 
-impl<T: Element> Stage for Floor<T> {
+impl<T: Element> Stage for Typed<T> {
     fn can(&self, peer: &dyn Peer) -> bool {
         T::of(peer).can(&self.operands)
     }
@@ -115,7 +115,7 @@ mod tests {
     fn every_crate_agrees_in_every_form() {
         for form in ["nn", "tn", "nt", "tt", "padded", "spaced"] {
             for sizes in ["17x9x33", "1x1x1", "1x5x4", "5x1x4"] {
-                let mut stage = Floor::<f32>::new(format!("{sizes}:{form}").parse().unwrap());
+                let mut stage = Typed::<f32>::new(format!("{sizes}:{form}").parse().unwrap());
                 for name in CRATES {
                     let peer = Entrant::Crate(name).load(1).unwrap().unwrap();
                     assert!(stage.can(&*peer));
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        let error = Floor::<f64>::new("3x4x5".parse().unwrap()).check("wrong", &Wrong).unwrap_err().to_string();
+        let error = Typed::<f64>::new("3x4x5".parse().unwrap()).check("wrong", &Wrong).unwrap_err().to_string();
         assert!(error.contains("f64 3x4x5: entry (1, 2)") && error.contains("by wrong"), "{error}");
     }
 }

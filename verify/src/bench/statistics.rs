@@ -28,6 +28,17 @@ impl Times {
         Self { rounds, interrupted, confined, quartiles, fastest }
     }
 
+    /// In each round the slowest of `all`, of whom there is at least one, and who ran in the same rounds.
+    pub fn slowest(all: &[&Self]) -> Self {
+        let batch = |round: usize| Batch {
+            seconds: all.iter().map(|times| times.rounds[round]).fold(0.0, f64::max),
+            interrupted: false,
+            confined: all.iter().any(|times| times.confined),
+        };
+        let slowest = Self::new(&(0..all[0].rounds.len()).map(batch).collect::<Vec<_>>());
+        Self { interrupted: all.iter().map(|times| times.interrupted).fold(0.0, f64::max), ..slowest }
+    }
+
     /// The median.
     pub fn median(&self) -> f64 {
         self.quartiles[1]
@@ -96,6 +107,12 @@ pub mod tests {
         assert_eq!(ours.quotients(&theirs), [1.1, 2.0, 2.0]);
         assert_eq!(theirs.times_as_fast_as(&ours), 0.5);
         assert_eq!(theirs.median() / ours.median(), 0.2);
+    }
+
+    #[test]
+    fn the_slowest_is_taken_round_by_round() {
+        let slowest = Times::slowest(&[&times(&[1.0, 4.0, 2.0]), &times(&[3.0, 2.0, 2.0])]);
+        assert_eq!((&*slowest.rounds, slowest.median()), (&[3.0, 4.0, 2.0][..], 3.0));
     }
 
     #[test]

@@ -32,68 +32,138 @@ impl Cell {
     }
 }
 
-/// What the columns are, and their heads: `found` is any comparison of the table.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn head(out: &mut impl Write, found: &Comparison, cores: usize, cell: Cell) -> Result<()> {
-    for member in libraries(found).map(|entry| &entry.member) {
-        writeln!(out, "{} {}", member.name, member.version)?;
-    }
-    let all = if cores == 1 { "one core".to_owned() } else { format!("{cores} cores") };
-    let which = if cell == Cell::Median { "median" } else { "fastest" };
-    writeln!(out, "\nGFLOP/s on {all} in the {which} round; * the best.")?;
-    writeln!(
-        out,
-        "ratio: our speed in that of the best peer, the median over the rounds; medians, fastest: of those rounds;"
-    )?;
-    writeln!(out, "spread: between the quartiles of the ratio; peak: our share of the multiply-add peak of {all};")?;
-    writeln!(out, "lost: batches in which another program took a core, after three attempts at the short ones.\n")?;
-    write!(out, "{:CASE$}", "")?;
-    for entry in libraries(found) {
-        write!(out, "{:>w$} ", entry.member.name, w = width(entry))?;
-    }
-    write!(out, "  ratio medians fastest spread   peak  lost")?;
-    writeln!(out, "{}", if found.serial.is_some() { " speed-up" } else { "" })
+/// In what a library's cell says how fast it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Floating-point operations a second, in thousand millions.
+    Gflops,
+    /// Values a second, in millions.
+    MegaValues,
+    /// Milliseconds of a call.
+    Milliseconds,
 }
 
-/// One row.
-///
-/// # Errors
-/// When `out` cannot be written.
-pub fn line(out: &mut impl Write, found: &Comparison, cell: Cell) -> Result<()> {
-    write!(out, "{:CASE$}", found.case)?;
-    let seconds = libraries(found).filter_map(|entry| entry.times.as_ref().map(|times| cell.of(times)));
-    let least = seconds.fold(f64::INFINITY, f64::min);
-    for entry in libraries(found) {
-        let w = width(entry);
-        match &entry.times {
-            Some(times) => {
-                let mark = if cell.of(times) == least { '*' } else { ' ' };
-                write!(out, "{:>w$.1}{mark}", found.rate(cell.of(times)))?;
-            }
-            None => write!(out, "{:>w$} ", "-")?,
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gflops => "GFLOP/s",
+            Self::MegaValues => "million values/s",
+            Self::Milliseconds => "milliseconds",
         }
     }
-    let ours = found.ours();
-    let or_dash = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
-    write!(
-        out,
-        "{:>7} {:>7} {:>7} {:>6} {:>5.1}% {:>4.0}%",
-        or_dash(found.ratio(ours)),
-        or_dash(found.ratio_of_medians(ours)),
-        or_dash(found.ratio_of_fastest(ours)),
-        found
-            .ratio_quartiles(ours)
-            .map_or_else(|| "-".to_owned(), |[first, ratio, third]| format!("{:.1}%", 100.0 * (third - first) / ratio)),
-        100.0 * found.share_of_peak(ours),
-        100.0 * found.interrupted()
-    )?;
-    match found.speedup() {
-        Some(speedup) => writeln!(out, " {speedup:>8.2}")?,
-        None => writeln!(out)?,
+
+    fn of(self, found: &Comparison, seconds: f64) -> f64 {
+        match self {
+            Self::Gflops => found.rate(seconds) / 1e9,
+            Self::MegaValues => found.rate(seconds) / 1e6,
+            Self::Milliseconds => 1e3 * seconds,
+        }
     }
-    out.flush()
+
+    /// The figure for the eye.
+    fn show(self, found: &Comparison, seconds: f64) -> String {
+        let value = self.of(found, seconds);
+        let digits = if self == Self::Milliseconds && value < 100.0 { 3 } else { 1 };
+        format!("{value:.digits$}")
+    }
+}
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    /// What is counted.
+    pub unit: Unit,
+    /// In which round.
+    pub cell: Cell,
+    /// Threads of each library.
+    pub cores: usize,
+}
+
+impl Table {
+    /// What the columns are, and their heads: `found` is any comparison of the table.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn head(self, out: &mut impl Write, found: &Comparison) -> Result<()> {
+        for member in libraries(found).map(|entry| &entry.member) {
+            writeln!(out, "{} {}", member.name, member.version)?;
+        }
+        let all = if self.cores == 1 { "one core".to_owned() } else { format!("{} cores", self.cores) };
+        let which = if self.cell == Cell::Median { "median" } else { "fastest" };
+        writeln!(out, "\n{} on {all} in the {which} round; * the best.", self.unit.name())?;
+        writeln!(
+            out,
+            "ratio: our speed in that of the best peer, the median over the rounds; medians, fastest: of those rounds;"
+        )?;
+        writeln!(out, "spread: between the quartiles of the ratio;")?;
+        match self.unit {
+            _ if found.floor.is_none() => {}
+            Unit::Milliseconds => {
+                writeln!(out, "floor: what the multiply-add peak and the memory of {all} allow; share: of our time;")?;
+            }
+            _ => writeln!(out, "peak: our share of the multiply-add peak of {all};")?,
+        }
+        writeln!(out, "lost: batches in which another program took a core, after three attempts at the short ones.\n")?;
+        write!(out, "{:CASE$}", "")?;
+        for entry in libraries(found) {
+            write!(out, "{:>w$} ", entry.member.name, w = width(entry))?;
+        }
+        write!(out, "  ratio medians fastest spread")?;
+        match self.unit {
+            _ if found.floor.is_none() => {}
+            Unit::Milliseconds => write!(out, "   floor  share")?,
+            _ => write!(out, "   peak")?,
+        }
+        writeln!(out, "  lost{}", if found.serial.is_some() { " speed-up" } else { "" })
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn line(self, out: &mut impl Write, found: &Comparison) -> Result<()> {
+        write!(out, "{:CASE$}", found.case)?;
+        let seconds = libraries(found).filter_map(|entry| entry.times.as_ref().map(|times| self.cell.of(times)));
+        let least = seconds.fold(f64::INFINITY, f64::min);
+        for entry in libraries(found) {
+            let w = width(entry);
+            match &entry.times {
+                Some(times) => {
+                    let mark = if self.cell.of(times) == least { '*' } else { ' ' };
+                    write!(out, "{:>w$}{mark}", self.unit.show(found, self.cell.of(times)))?;
+                }
+                None => write!(out, "{:>w$} ", "-")?,
+            }
+        }
+        self.verdict(out, found)?;
+        out.flush()
+    }
+
+    /// The ratios, and what else a row says of us.
+    fn verdict(self, out: &mut impl Write, found: &Comparison) -> Result<()> {
+        let ours = found.ours();
+        let or_dash = |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
+        let spread = |[first, ratio, third]: [f64; 3]| format!("{:.1}%", 100.0 * (third - first) / ratio);
+        write!(
+            out,
+            "{:>7} {:>7} {:>7} {:>6}",
+            or_dash(found.ratio(ours)),
+            or_dash(found.ratio_of_medians(ours)),
+            or_dash(found.ratio_of_fastest(ours)),
+            found.ratio_quartiles(ours).map_or_else(|| "-".to_owned(), spread),
+        )?;
+        if let (Some(floor), Some(share)) = (&found.floor, found.share_of_floor(ours)) {
+            if self.unit == Unit::Milliseconds {
+                write!(out, " {:>7}", self.unit.show(found, floor.median()))?;
+            }
+            write!(out, " {:>5.1}%", 100.0 * share)?;
+        }
+        write!(out, " {:>4.0}%", 100.0 * found.interrupted())?;
+        match found.speedup() {
+            Some(speedup) => writeln!(out, " {speedup:>8.2}"),
+            None => writeln!(out),
+        }
+    }
 }
 
 /// Ends a table with [`summary`]; rows of JSON are left alone, and it goes to stderr.
@@ -172,13 +242,18 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_heads() {
-        let found = example("f32 1000");
-        let head = printed(|out| head(out, &found, 2, Cell::Median));
-        let line = printed(|out| line(out, &found, Cell::Median));
-        assert_eq!(head.lines().last().unwrap().len(), line.trim_end_matches('\n').len(), "{head}{line}");
-        assert_eq!(line.matches('*').count(), 1);
-        let end = head.lines().last().unwrap().find("best").unwrap() + "best".len();
-        assert_eq!(line.as_bytes()[end], b'*', "{head}{line}");
+        for unit in [Unit::Gflops, Unit::MegaValues, Unit::Milliseconds] {
+            let floor = example("").floor.filter(|_| unit != Unit::MegaValues);
+            let found = Comparison { floor, ..example("f32 1000") };
+            let table = Table { unit, cell: Cell::Median, cores: 2 };
+            let head = printed(|out| table.head(out, &found));
+            let line = printed(|out| table.line(out, &found));
+            let columns = head.lines().last().unwrap();
+            assert_eq!(columns.len(), line.trim_end_matches('\n').len(), "{head}{line}");
+            assert_eq!(line.matches('*').count(), 1);
+            let end = columns.find("best").unwrap() + "best".len();
+            assert_eq!(line.as_bytes()[end], b'*', "{head}{line}");
+        }
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! Who is timed, wherever they run; and the team that runs in this process.
 
-use std::time::Instant;
-
 use anyhow::Result;
-use fathom_kernels::{Isa, peak};
 use serde::{Deserialize, Serialize};
 
-use super::peer::{Element, Entrant, Peer};
+use super::peer::{Entrant, Peer};
 use super::shape::{Shape, Type};
-use super::stage::{Floor, Stage};
+use super::stage::{Stage, Typed};
 use super::threads;
+use super::yardstick::{chain_operations, chains, widest};
 use crate::Usage;
 
 /// A member of a team, for the eye.
@@ -94,10 +92,7 @@ impl Local {
         let (case, stage) = self.stage.as_mut().expect("prepared");
         match &self.peers[who] {
             Some(peer) => stage.run(&**peer, calls),
-            None => match case.0 {
-                Type::F32 => chains::<f32>(self.cores, calls),
-                Type::F64 => chains::<f64>(self.cores, calls),
-            },
+            None => chains(case.0, self.cores, calls),
         }
     }
 }
@@ -116,8 +111,8 @@ impl Team for Local {
             self.stage = Some((
                 case,
                 match case.0 {
-                    Type::F32 => Box::new(Floor::<f32>::new(case.1)),
-                    Type::F64 => Box::new(Floor::<f64>::new(case.1)),
+                    Type::F32 => Box::new(Typed::<f32>::new(case.1)),
+                    Type::F64 => Box::new(Typed::<f64>::new(case.1)),
                 },
             ));
         }
@@ -168,33 +163,3 @@ impl Team for Local {
 
 /// Attempts at a batch that other programs interrupt.
 const ATTEMPTS: usize = 3;
-
-/// The widest instruction set of this CPU, whichever the kernels use.
-fn widest() -> Isa {
-    Isa::available().last().copied().unwrap_or_else(Isa::active)
-}
-
-/// Rounds of multiply-adds in one call.
-const CHAIN: usize = 1000;
-
-/// Seconds of `calls` times [`CHAIN`] rounds of multiply-adds on each core.
-pub fn chains<T: Element>(cores: usize, calls: usize) -> f64 {
-    let (isa, rounds) = (widest(), calls * CHAIN);
-    let started = Instant::now();
-    if cores == 1 {
-        peak::multiply_add::<T>(isa, rounds);
-    } else {
-        rayon::broadcast(|_| peak::multiply_add::<T>(isa, rounds));
-    }
-    started.elapsed().as_secs_f64()
-}
-
-/// Floating-point operations in one call of [`chains`].
-pub fn chain_operations(of: Type, cores: usize) -> f64 {
-    let one = match of {
-        Type::F32 => peak::multiply_add::<f32>(widest(), 1),
-        Type::F64 => peak::multiply_add::<f64>(widest(), 1),
-    };
-    let threads = if cores == 1 { 1 } else { rayon::current_num_threads() };
-    (one * CHAIN * threads) as f64
-}

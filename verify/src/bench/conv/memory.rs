@@ -16,7 +16,7 @@ pub fn working<T: Real>(tensors: &mut Tensors<T>) -> Option<u64> {
             // Sets the peak to what is resident now.
             fs::write("/proc/self/clear_refs", "5").ok()?;
             let before = resident("VmRSS:")?;
-            tensors.run(Pass::All, 1, Parallelism::Serial);
+            tensors.time(Pass::All, 1, Parallelism::Serial);
             Some(resident("VmHWM:")?.saturating_sub(before))
         });
         measured.join().expect("computes what was computed before")

@@ -2,9 +2,14 @@
 
 use std::time::Instant;
 
+use anyhow::Result;
 use fathom_kernels::{Parallelism, Real, TensorMut, TensorRef, conv, normal};
+use serde_json::json;
 
+use super::super::program::{Program, agree};
+use super::super::subject::Data;
 use super::layer::Layer;
+use super::{Convolution, memory};
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -44,7 +49,7 @@ pub struct Tensors<T> {
 
 impl<T: Real> Tensors<T> {
     /// Random entries, always the same.
-    pub fn random(layer: Layer) -> Self {
+    fn random(layer: Layer) -> Self {
         let lens = layer.shapes().map(|shape| shape.into_iter().product());
         let mut stream = 0;
         let given = lens.map(|len| {
@@ -58,20 +63,27 @@ impl<T: Real> Tensors<T> {
         Self { layer, given, found }
     }
 
+    /// The same, with everything computed.
+    pub fn computed(layer: Layer) -> Self {
+        let mut tensors = Self::random(layer);
+        tensors.time(Pass::All, 1, Parallelism::Serial);
+        tensors
+    }
+
     /// The same layer with absolute values.
-    pub fn absolute(&self) -> Self {
+    fn absolute(&self) -> Self {
         let given = self.given.each_ref().map(|data| data.iter().map(|&x| if x < T::ZERO { -x } else { x }).collect());
         Self { layer: self.layer, given, found: self.found.clone() }
     }
 
     /// Terms of the sums in `found`.
-    pub fn terms(&self) -> [usize; 3] {
+    fn terms(&self) -> [usize; 3] {
         let [[n, c, ..], [o, _, kh, kw], [_, _, rows, cols]] = self.layer.shapes();
         [o * kh * kw, n * rows * cols, c * kh * kw]
     }
 
     /// Seconds of `calls` passes by this project.
-    pub fn run(&mut self, pass: Pass, calls: usize, parallelism: Parallelism) -> f64 {
+    pub fn time(&mut self, pass: Pass, calls: usize, parallelism: Parallelism) -> f64 {
         let (geometry, shapes) = (self.layer.geometry(), self.layer.shapes());
         let [x, w, dy] = &self.given;
         let [dx, dw, y] = &mut self.found;
@@ -90,5 +102,54 @@ impl<T: Real> Tensors<T> {
         }
         std::hint::black_box(&mut self.found);
         started.elapsed().as_secs_f64()
+    }
+}
+
+/// Files for the tensors that we give, and for those that a program writes.
+const GIVEN: [&str; 3] = ["x", "w", "dy"];
+const FOUND: [&str; 3] = ["dx", "dw", "y"];
+
+impl<T: Real> Data<Convolution> for Tensors<T> {
+    fn prepare(&mut self, program: &mut Program) -> Result<bool> {
+        for (name, data) in GIVEN.iter().zip(&self.given) {
+            program.give(name, data)?;
+        }
+        let ([images, filters, outputs], geometry) = (self.layer.shapes(), self.layer.geometry());
+        let able = program.prepare(json!({
+            "type": T::NAME,
+            "images": images,
+            "filters": filters,
+            "outputs": outputs,
+            "stride": geometry.stride,
+            "padding": geometry.padding,
+            "dilation": geometry.dilation,
+        }))?;
+        if !able {
+            return Ok(false);
+        }
+        let mut magnitudes = self.absolute();
+        magnitudes.time(Pass::All, 1, Parallelism::Serial);
+        for (which, name) in FOUND.iter().enumerate() {
+            let ours = &self.found[which];
+            let theirs = program.found(name, ours.len())?;
+            // Any order of the products and sums is within gamma sum |a||b| of the truth, ours as well as theirs.
+            let roundings = self.terms()[which] as f64 * T::EPSILON.to_f64() / 2.0;
+            let gamma = roundings / (1.0 - roundings);
+            let bound = |i: usize| 2.0 * gamma * magnitudes.found[which][i].to_f64();
+            agree(name, &program.member, [ours, &theirs], bound)?;
+        }
+        Ok(true)
+    }
+
+    fn run(&mut self, case: &Convolution, calls: usize, parallelism: Parallelism) -> f64 {
+        self.time(case.pass, calls, parallelism)
+    }
+
+    fn question(&self, case: &Convolution) -> serde_json::Value {
+        json!({ "pass": case.pass.name() })
+    }
+
+    fn working_bytes(&mut self) -> Option<u64> {
+        memory::working(self)
     }
 }

@@ -1,24 +1,14 @@
-//! Schema `fathom.bench.gemm/1`: one library's times in one case, as a line of JSON that explains itself.
+//! What a row of every `fathom.bench` schema says of one library's times in one case.
 
 use serde::Serialize;
 
 use super::comparison::{Comparison, Entry};
-use super::team::Case;
+use super::statistics::Times;
 use crate::provenance::Provenance;
 
-/// One line.
-#[derive(Debug, Serialize)]
-pub struct Row<'a> {
-    schema: &'static str,
-    /// `MxNxK`.
-    shape: String,
-    m: usize,
-    n: usize,
-    k: usize,
-    /// `nn`, `tn`, `nt`, `tt`, `padded` or `spaced`.
-    form: &'static str,
-    /// `f32` or `f64`.
-    r#type: String,
+/// The fields that all these schemas share.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured<'a> {
     /// Threads that the library was allowed.
     cores: usize,
     library: &'a str,
@@ -32,11 +22,6 @@ pub struct Row<'a> {
     median_seconds: f64,
     quartile_seconds: [f64; 2],
     fastest_seconds: f64,
-    /// At the median.
-    gflops: f64,
-    fastest_gflops: f64,
-    /// Of the multiply-add peak of all cores of the run, taken in the same rounds.
-    percent_of_peak: f64,
     /// The fastest library other than this project; absent where there is none.
     best_peer: Option<&'a str>,
     /// How many times as fast as the best peer: the median over the rounds.
@@ -47,22 +32,30 @@ pub struct Row<'a> {
     /// How many times as fast as on one core; for this project on several.
     speedup: Option<f64>,
     provenance: &'a Provenance,
+    #[serde(skip)]
+    times: &'a Times,
+    #[serde(skip)]
+    ours: bool,
 }
 
-/// A row for each library that was timed, ours first.
-pub fn rows<'a>((of, shape): Case, found: &'a Comparison, cores: usize, provenance: &'a Provenance) -> Vec<Row<'a>> {
-    let row = |entry: &'a Entry, cores: usize, speedup: Option<f64>| {
+impl<'a> Measured<'a> {
+    /// Each library that was timed, ours first.
+    pub fn all(found: &'a Comparison, cores: usize, provenance: &'a Provenance) -> Vec<Self> {
+        let one = |entry: &'a Entry, cores: usize, ours: bool| Self::new(found, entry, (cores, ours), provenance);
+        let ours = one(&found.fathom, cores, true);
+        let serial = found.serial.as_ref().and_then(|serial| one(serial, 1, false));
+        ours.into_iter().chain(serial).chain(found.peers.iter().filter_map(|entry| one(entry, cores, false))).collect()
+    }
+
+    fn new(
+        found: &'a Comparison,
+        entry: &'a Entry,
+        (cores, ours): (usize, bool),
+        provenance: &'a Provenance,
+    ) -> Option<Self> {
         let times = entry.times.as_ref()?;
-        let [m, n, k] = shape.sizes;
         let [first, median, third] = times.quartiles;
-        Some(Row {
-            schema: "fathom.bench.gemm/1",
-            shape: shape.product(),
-            m,
-            n,
-            k,
-            form: shape.form.name(),
-            r#type: of.to_string(),
+        Some(Self {
             cores,
             library: &entry.member.name,
             version: &entry.member.version,
@@ -72,19 +65,40 @@ pub fn rows<'a>((of, shape): Case, found: &'a Comparison, cores: usize, provenan
             median_seconds: median,
             quartile_seconds: [first, third],
             fastest_seconds: times.fastest,
-            gflops: found.rate(median),
-            fastest_gflops: found.rate(times.fastest),
-            percent_of_peak: 100.0 * found.share_of_peak(times),
             best_peer: found.best().map(|(member, _)| &*member.name),
             ratio: found.ratio(times),
             ratio_quartiles: found.ratio_quartiles(times).map(|[first, _, third]| [first, third]),
             ratio_of_medians: found.ratio_of_medians(times),
             ratio_of_fastest: found.ratio_of_fastest(times),
-            speedup,
+            speedup: found.speedup().filter(|_| ours),
             provenance,
+            times,
+            ours,
         })
-    };
-    let ours = row(&found.fathom, cores, found.speedup());
-    let serial = found.serial.as_ref().and_then(|serial| row(serial, 1, None));
-    ours.into_iter().chain(serial).chain(found.peers.iter().filter_map(|entry| row(entry, cores, None))).collect()
+    }
+
+    /// The library's times.
+    pub fn times(&self) -> &'a Times {
+        self.times
+    }
+
+    /// Whether the library is this project, on all threads.
+    pub fn is_ours(&self) -> bool {
+        self.ours
+    }
+}
+
+/// What rows that count floating-point operations have beside [`Measured`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Speed {
+    /// At the median.
+    gflops: f64,
+    fastest_gflops: f64,
+}
+
+impl Speed {
+    /// That of `times`.
+    pub fn of(found: &Comparison, times: &Times) -> Self {
+        Self { gflops: found.rate(times.median()) / 1e9, fastest_gflops: found.rate(times.fastest) / 1e9 }
+    }
 }

@@ -1,4 +1,4 @@
-//! A peer that is a program of its own: it reads tensors from files, writes its results into files, and says how long
+//! A peer that is a program of its own: it reads arrays from files, writes its results into files, and says how long
 //! its batches took. `benches/peers/README.md` describes what is said.
 
 use std::fs;
@@ -8,30 +8,18 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use fathom_kernels::Real;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::super::pipe::Pipe;
-use super::super::team::Member;
-use super::tensors::{Pass, Tensors};
+use super::pipe::Pipe;
+use super::team::Member;
 use crate::Usage;
 
 /// What we ask.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Request<'a> {
-    Prepare {
-        r#type: &'a str,
-        images: [usize; 4],
-        filters: [usize; 4],
-        outputs: [usize; 4],
-        stride: [usize; 2],
-        padding: [usize; 2],
-        dilation: [usize; 2],
-        folder: &'a str,
-    },
-    Batch {
-        pass: &'a str,
-        calls: usize,
-    },
+enum Request {
+    Prepare(Value),
+    Batch(Value),
 }
 
 /// What the program answers.
@@ -44,10 +32,6 @@ enum Answer {
     Seconds(f64),
     Failed(String),
 }
-
-/// Files for the tensors that we give, and for those that the program writes.
-const GIVEN: [&str; 3] = ["x", "w", "dy"];
-const FOUND: [&str; 3] = ["dx", "dw", "y"];
 
 /// A running program.
 pub struct Program {
@@ -80,61 +64,47 @@ impl Program {
         Ok(peer)
     }
 
-    /// Gives it the tensors and compares its results with ours, which must be in `tensors.found`.
+    /// Puts an array where the program finds it.
     ///
     /// # Errors
-    /// When one of its entries lies beyond the error bounds of both.
-    pub fn prepare<T: Real>(&mut self, tensors: &Tensors<T>) -> Result<()> {
-        for (name, data) in GIVEN.iter().zip(&tensors.given) {
-            fs::write(self.folder.join(name), bytes(data)).context("cannot write the tensors for a peer")?;
-        }
-        let ([images, filters, outputs], geometry) = (tensors.layer.shapes(), tensors.layer.geometry());
-        let folder = self.folder.to_string_lossy().into_owned();
-        let request = Request::Prepare {
-            r#type: T::NAME,
-            images,
-            filters,
-            outputs,
-            stride: geometry.stride,
-            padding: geometry.padding,
-            dilation: geometry.dilation,
-            folder: &folder,
-        };
-        let Answer::Prepared(true) = self.ask(&request)? else { return Err(self.lost()) };
-        let mut magnitudes = tensors.absolute();
-        magnitudes.run(Pass::All, 1, fathom_kernels::Parallelism::Serial);
-        for (which, name) in FOUND.iter().enumerate() {
-            let theirs: Vec<T> = numbers(&fs::read(self.folder.join(name)).context("cannot read a peer's tensors")?);
-            let ours = &tensors.found[which];
-            if theirs.len() != ours.len() {
-                bail!("{}: {name} has {} entries by {}, not {}", tensors.layer, theirs.len(), self.command, ours.len());
-            }
-            // Any order of the products and sums is within gamma sum |a||b| of the truth, ours as well as theirs.
-            let roundings = tensors.terms()[which] as f64 * T::EPSILON.to_f64() / 2.0;
-            let gamma = roundings / (1.0 - roundings);
-            for (i, (&ours, &theirs)) in ours.iter().zip(&theirs).enumerate() {
-                let bound = 2.0 * gamma * magnitudes.found[which][i].to_f64();
-                // Not "beyond": a NaN is within nothing.
-                let within = (ours.to_f64() - theirs.to_f64()).abs() <= bound;
-                if !within {
-                    bail!(
-                        "{} {}: entry {i} of {name} is {ours} by us and {theirs} by {}, further apart than {bound:.1e}",
-                        T::NAME,
-                        tensors.layer,
-                        self.member.name
-                    );
-                }
-            }
-        }
-        Ok(())
+    /// When there is no room for it.
+    pub fn give<T: Real>(&self, name: &str, data: &[T]) -> Result<()> {
+        let path = self.folder.join(name);
+        fs::write(&path, bytes(data)).with_context(|| format!("cannot write {} for a peer", path.display()))
     }
 
-    /// Seconds of `calls` passes.
+    /// An array of `len` elements that the program has written.
     ///
     /// # Errors
-    /// When the program is lost.
-    pub fn run(&mut self, pass: Pass, calls: usize) -> Result<f64> {
-        match self.ask(&Request::Batch { pass: pass.name(), calls })? {
+    /// When it has not, or has written another number of elements.
+    pub fn found<T: Real>(&self, name: &str, len: usize) -> Result<Vec<T>> {
+        let found = numbers(&fs::read(self.folder.join(name)).context("cannot read a peer's results")?);
+        if found.len() != len {
+            bail!("{name} has {} elements by {}, not {len}", found.len(), self.command);
+        }
+        Ok(found)
+    }
+
+    /// Has the program read its arrays, compute, and write its results; `question`, an object, says what. False when it
+    /// cannot compute this.
+    ///
+    /// # Errors
+    /// When the program fails or is lost.
+    pub fn prepare(&mut self, mut question: Value) -> Result<bool> {
+        question["folder"] = json!(self.folder.to_string_lossy());
+        match self.ask(&Request::Prepare(question))? {
+            Answer::Prepared(can) => Ok(can),
+            _ => Err(self.lost()),
+        }
+    }
+
+    /// Seconds of `calls` calls of what `question`, an object, describes.
+    ///
+    /// # Errors
+    /// When the program fails or is lost.
+    pub fn run(&mut self, mut question: Value, calls: usize) -> Result<f64> {
+        question["calls"] = json!(calls);
+        match self.ask(&Request::Batch(question))? {
             Answer::Seconds(seconds) => Ok(seconds),
             _ => Err(self.lost()),
         }
@@ -164,6 +134,29 @@ impl Drop for Program {
         // What is left of its files does not matter any more.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Refuses a pair of arrays that hold `name` by us and by a program, when an entry is further apart than `bound`, a
+/// function of the entry's index.
+///
+/// # Errors
+/// The first such entry, with both values.
+pub fn agree<T: Real>(
+    name: &str,
+    peer: &Member,
+    [ours, theirs]: [&[T]; 2],
+    bound: impl Fn(usize) -> f64,
+) -> Result<()> {
+    for (i, (&ours, &theirs)) in ours.iter().zip(theirs).enumerate() {
+        let bound = bound(i);
+        // Not "beyond": a NaN is within nothing.
+        let within = (ours.to_f64() - theirs.to_f64()).abs() <= bound;
+        if !within {
+            let peer = &peer.name;
+            bail!("entry {i} of {name} is {ours} by us and {theirs} by {peer}, further apart than {bound:.1e}");
+        }
+    }
+    Ok(())
 }
 
 /// The elements as the machine stores them.
@@ -196,5 +189,15 @@ mod tests {
     fn numbers_are_what_bytes_hold() {
         let data = [1.5f64, -0.0, f64::INFINITY];
         assert_eq!(numbers::<f64>(bytes(&data)), data);
+    }
+
+    #[test]
+    fn an_entry_beyond_its_bound_is_named() {
+        let peer = Member { name: "peer".to_owned(), version: String::new() };
+        let compare = |theirs: [f32; 2]| agree("y", &peer, [&[1.0, 2.0], &theirs], |i| 0.5 * i as f64);
+        assert!(compare([1.0, 2.5]).is_ok());
+        let error = compare([1.0, 2.75]).unwrap_err().to_string();
+        assert!(error.contains("entry 1 of y is 2 by us and 2.75 by peer, further apart than 5.0e-1"), "{error}");
+        assert!(compare([f32::NAN, 2.0]).is_err());
     }
 }
