@@ -308,19 +308,22 @@ pub fn silu(k: &Table, x: f64) -> f64 {
 /// The derivative of [`silu`].
 #[inline(always)]
 pub fn silu_derivative(k: &Table, x: f64) -> f64 {
-    // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. Close to the root y0 of
-    // 1 + e - y, with d = y0 - y, 1 + e - y = d + (y0 - 1) (e^d - 1).
+    // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. Close to the root y0
+    // of 1 + e - y, with d = y0 - y, 1 + e - y = d + (y0 - 1) (e^d - 1). e is scaled: it is below the normal
+    // numbers before y e is.
     const ROOT: [f64; 2] = [1.2784645427610737, 1.0946994183093437e-16];
     const AT_ROOT: f64 = 0.2784645427610738;
-    let y = x.abs().clamp(0.0, 760.0);
-    let e = exp_of_minus(k, y, 1.0);
+    const SCALE: f64 = 4096.0;
+    let y = x.abs().clamp(0.0, 800.0);
+    let scaled = exp_of_minus(k, y, SCALE);
+    let e = (1.0 / SCALE) * scaled;
     let distance = (ROOT[0] - y) + ROOT[1];
     let (n, q) = exp_parts(k, distance.clamp(-1.0, 2.0));
     let power = power_of_two(n, 0);
     let close = AT_ROOT.mul_add(power.mul_add(q, power - 1.0), distance);
     let factor = if distance.abs() < 0.5 { close } else { (1.0 - y) + e };
     let bottom = 1.0 + e;
-    let below = divide(divide(e * factor, bottom, e - (bottom - 1.0)), bottom, e - (bottom - 1.0));
+    let below = divide_twice(scaled * factor, bottom, e - (bottom - 1.0)) * (1.0 / SCALE);
     if x > 0.0 { 1.0 - below } else { below }
 }
 

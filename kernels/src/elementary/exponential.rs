@@ -63,20 +63,24 @@ macro_rules! exponential {
             divide(if x < 0.0 { e } else { 1.0 }, bottom, e - (bottom - 1.0))
         }
 
-        /// `factor` e^-|x| / (1 + e^-|x|)^2 for a power of two.
+        /// `top / (bottom + rest)^2`: twice as in [`divide`], the first quotient's remainder carried on.
         #[inline(always)]
-        fn bell(k: &Table, x: $real, factor: $real) -> $real {
-            let top = exp_of_minus(k, x, factor);
-            let e = (1.0 / factor) * top;
-            let bottom = 1.0 + e;
-            let rest = e - (bottom - 1.0);
-            // Twice as in `divide`, the first quotient's remainder carried on.
+        fn divide_twice(top: $real, bottom: $real, rest: $real) -> $real {
             let inverse = 1.0 / bottom;
             let first = top * inverse;
             let first_rest = (-first).mul_add(rest, (-first).mul_add(bottom, top)) * inverse;
             let second = first * inverse;
             let remainder = (-second).mul_add(rest, (-second).mul_add(bottom, first)) + first_rest;
             remainder.mul_add(inverse, second)
+        }
+
+        /// `factor` e^-|x| / (1 + e^-|x|)^2 for a power of two.
+        #[inline(always)]
+        fn bell(k: &Table, x: $real, factor: $real) -> $real {
+            let top = exp_of_minus(k, x, factor);
+            let e = (1.0 / factor) * top;
+            let bottom = 1.0 + e;
+            divide_twice(top, bottom, e - (bottom - 1.0))
         }
 
         /// The derivative of [`sigmoid`].
