@@ -77,19 +77,15 @@ pub fn forward<T: Real>(
         return;
     }
     let x = MatRef::row_major(x, d, columns).expect("the columns were found from its length");
-    let mut along = vec![T::ZERO; rank * columns];
-    let out = MatMut::row_major(&mut along, rank, columns).expect("just made");
-    gemm(T::ONE, weights.features(), x, T::ZERO, out, parallelism);
-    let along = MatRef::row_major(&along, rank, columns).expect("just made");
+    let along = weights.along(x, parallelism);
     let product = |rows: Range<usize>, value: &mut [T], parallelism| {
-        let mut out = MatMut::row_major(value, rows.len(), columns).expect("whole rows");
-        let w = weights.matrix.submatrix(rows.start, 0, rows.len(), d);
-        multiply(T::active_kernel(), None, (T::ONE, w), x, (T::ZERO, out.reborrow()), parallelism);
-        if rank == 0 {
-            return;
-        }
-        let moves = weights.moves().t().submatrix(rows.start, 0, rows.len(), rank);
-        multiply(T::active_kernel(), None, (T::ONE, moves), along, (T::ONE, out), parallelism);
+        weights.multiply(
+            &rows,
+            x,
+            &along,
+            MatMut::row_major(value, rows.len(), columns).expect("whole rows"),
+            parallelism,
+        );
     };
     let together = columns <= FEW_SAMPLES;
     if !together {
@@ -148,6 +144,35 @@ impl<'a, T: Real> Weights<'a, T> {
         let lens = [self.moves.len(), self.features.len()];
         assert!(lens == [rank * m, rank * d], "dense: moves and features of {lens:?} elements for W {m}x{d}");
         (m, d, rank)
+    }
+
+    /// The features' products with `x`, `d x N`: `r x N`.
+    fn along(&self, x: MatRef<'_, T>, parallelism: Parallelism) -> Vec<T> {
+        let (_, _, rank) = self.shape();
+        let mut along = vec![T::ZERO; rank * x.cols()];
+        let out = MatMut::row_major(&mut along, rank, x.cols()).expect("just made");
+        gemm(T::ONE, self.features(), x, T::ZERO, out, parallelism);
+        along
+    }
+
+    /// Some rows of the weights times `x`, of which `along` is what [`Weights::along`] gives.
+    fn multiply(
+        &self,
+        rows: &Range<usize>,
+        x: MatRef<'_, T>,
+        along: &[T],
+        mut out: MatMut<'_, T>,
+        parallelism: Parallelism,
+    ) {
+        let (_, d, rank) = self.shape();
+        let kernel = T::active_kernel();
+        let matrix = self.matrix.submatrix(rows.start, 0, rows.len(), d);
+        multiply(kernel, None, (T::ONE, matrix), x, (T::ZERO, out.reborrow()), parallelism);
+        if rank > 0 {
+            let moves = self.moves().t().submatrix(rows.start, 0, rows.len(), rank);
+            let along = MatRef::row_major(along, rank, x.cols()).expect("its own size");
+            multiply(kernel, None, (T::ONE, moves), along, (T::ONE, out), parallelism);
+        }
     }
 
     fn moves(&self) -> MatRef<'a, T> {

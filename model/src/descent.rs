@@ -85,6 +85,11 @@ impl<T: Real> Descent<T> {
         Self { network, inputs, data: data.clone(), eta, steps }
     }
 
+    /// S: after so many steps the weights have taken up all of them. 1 where the network convolves.
+    pub fn delay(&self) -> usize {
+        self.steps.as_ref().map_or(1, Steps::delay)
+    }
+
     /// Takes one step: every layer and a move by -eta times the gradient. Returns L as it was before.
     pub fn step(&mut self) -> f64 {
         let Some(steps) = &mut self.steps else {

@@ -77,6 +77,11 @@ impl<T: Real> Steps<T> {
         }
     }
 
+    /// S.
+    pub fn delay(&self) -> usize {
+        self.delay
+    }
+
     /// W^(h) with the steps that it has not taken up.
     fn weights<'a>(
         network: &'a Network<T>,

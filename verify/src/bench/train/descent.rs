@@ -21,8 +21,6 @@ const STEPS: usize = 3;
 const SEED: u64 = 1;
 /// c_res.
 const RESIDUAL_SCALE: f64 = 0.5;
-/// Steps that [`Descent`] puts off at most before the weights take them up together; fewer are a power of two.
-const MOST_DELAY: usize = 16;
 /// Rounding errors of mean zero of `k` operations add up to more than LAMBDA sqrt(k) u with a probability below
 /// 2 exp(-LAMBDA^2 / 2), 3e-14 (Higham and Mary, "A new approach to probabilistic rounding error analysis", 2019).
 const LAMBDA: f64 = 8.0;
@@ -189,10 +187,9 @@ impl Data<Step> for Trained {
         json!({})
     }
 
-    /// Steps whose factors together have the rank of the weights are not put off.
+    /// Whole rounds of the steps that the weights take up together.
     fn period(&self) -> usize {
-        let most = (self.step.size.width / self.step.size.samples).clamp(1, MOST_DELAY);
-        1 << most.ilog2()
+        self.descent.delay()
     }
 }
 
