@@ -28,10 +28,10 @@ mod table;
 #[cfg(all(test, unix))]
 mod tests;
 
-pub(crate) use table::kernel_table;
+pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, Transpose};
+use crate::simd::{Avx2, Avx512, Avx512Half, Transpose};
 #[cfg(target_arch = "aarch64")]
 use crate::simd::{Neon, Transpose};
 
@@ -164,6 +164,7 @@ fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>>
 where
     Avx2: Transpose<T>,
     Avx512: Simd<T>,
+    Avx512Half: Simd<T>,
 {
     match isa {
         Isa::Portable => Some(Portable::detect().kernel()),
@@ -205,17 +206,21 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let mask = s.mask(if EDGE { last } else { S::LANES });
     let b_later = LATER * run.b_tile;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
-    let rows: [isize; GROUP] = std::array::from_fn(|i| opaque(i as isize * a_row));
-    for _ in 0..count {
+    let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
+    for left in (0..count).rev() {
+        // So that the places of C's rows are computed where they are used, not kept on the stack.
+        let c_row = opaque(c_row);
         let c_next = c_tile.wrapping_offset(run.c_tile);
-        for i in 0..MR {
-            prefetch(c_next.wrapping_offset(i as isize * c_row), NV * S::LANES);
+        if left > 0 {
+            for i in 0..MR {
+                prefetch(c_next.wrapping_offset(i as isize * c_row), NV * S::LANES);
+            }
         }
         // SAFETY: the tile is the caller's.
         let mut acc = unsafe { start::<T, S, MR, NV, EDGE>(s, beta, (c_tile, c_row), mask) };
         let mut a = [a_tile; MAX_GROUPS];
         for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
-            *a = a_tile.wrapping_offset(opaque((g * GROUP) as isize * a_row));
+            *a = a_tile.with_addr(opaque(a_tile.wrapping_offset((g * GROUP) as isize * a_row).addr() as isize) as usize);
         }
         let mut b = b_tile;
         let mut left = k;
@@ -367,10 +372,17 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE
             let b = b.add(j * S::LANES);
             *v = if EDGE && j == NV - 1 { s.load_first(b, mask) } else { s.load(b) };
         }
-        for (i, row) in acc.iter_mut().enumerate() {
-            let ai = s.splat(*a[i / GROUP].offset(rows[i % GROUP]).add(ahead));
-            for (v, &bj) in row.iter_mut().zip(&bs) {
-                *v = s.mul_add(ai, bj, *v);
+        // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
+        for g in 0..MR.div_ceil(GROUP) {
+            let a = a[g].wrapping_add(ahead);
+            for r in 0..GROUP {
+                let i = g * GROUP + r;
+                if i < MR {
+                    let ai = s.splat(*a.offset(rows[r]));
+                    for (v, &bj) in acc[i].iter_mut().zip(&bs) {
+                        *v = s.mul_add(ai, bj, *v);
+                    }
+                }
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::plan::vectors;
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
 #[inline]
 pub(crate) fn is_small([m, n, k]: [usize; 3]) -> bool {
-    m.saturating_mul(n).saturating_mul(k) <= 64 * 64 * 64
+    m.saturating_mul(n).saturating_mul(k) <= 600 * 600 * 600
 }
 
 /// `C <- A B + beta C` where neighbouring columns of B and of C are neighbours in memory. A comes with its two strides, B

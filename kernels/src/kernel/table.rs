@@ -1,5 +1,7 @@
 //! The kernels of an instruction set, compiled for its instructions and listed.
 
+use crate::kernel::Kernel;
+
 /// Gives a token its kernels: those one vector wide for the first list of heights, two for the second, two of which the
 /// last is cut for the third, and flatter ones that are wider. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
 macro_rules! kernel_table {
@@ -7,7 +9,7 @@ macro_rules! kernel_table {
         $token:ident,
         [$($attribute:meta)?],
         narrow: $narrow:ident,
-        half: $half:expr,
+        half: [$($half:ident)?],
         one: [$($one:literal)+],
         two: [$($two:literal)+],
         cut: [$($cut:literal)+]
@@ -18,19 +20,20 @@ macro_rules! kernel_table {
             where
                 $token: Simd<T>,
                 $narrow: Transpose<T>,
+                $($half: Simd<T>,)?
             {
-                table()
+                Self::table()
             }
-        }
 
-        /// The kernels, for who has the proof.
-        pub(super) const fn table<T: Real>() -> &'static Kernel<T>
-        where
-            $token: Simd<T>,
-            $narrow: Transpose<T>,
-        {
-            use $crate::kernel::{NEAR, PACK, PANEL, STREAM};
-            const {
+            /// The kernels, for who has the proof.
+            pub(super) const fn table<T: Real>() -> &'static Kernel<T>
+            where
+                $token: Simd<T>,
+                $narrow: Transpose<T>,
+                $($half: Simd<T>,)?
+            {
+                use $crate::kernel::{NEAR, PACK, PANEL, STREAM};
+                const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
                     whole: &[
@@ -93,8 +96,9 @@ macro_rules! kernel_table {
                     transpose: transpose::<T>,
                     sort: sort::<T>,
                     chains: chains_entry::<T>,
-                    half: $half,
+                    half: $crate::kernel::last(&[None, $(Some($half::table()))?]),
                 }
+            }
             }
         }
 
@@ -207,3 +211,8 @@ macro_rules! kernel_table {
     };
 }
 pub(crate) use kernel_table;
+
+/// The last of some choices.
+pub(crate) const fn last<T>(choices: &[Option<&'static Kernel<T>>]) -> Option<&'static Kernel<T>> {
+    choices[choices.len() - 1]
+}

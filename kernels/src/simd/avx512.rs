@@ -1,23 +1,31 @@
-//! AVX-512F: thirty-two vectors of 512 bits.
+//! AVX-512: thirty-two vectors of 512 bits, or of 256.
 
 use std::arch::x86_64::*;
 
-use super::avx2::{self, Avx2};
+use super::avx2::Avx2;
 use super::x86::{x86_arithmetic, x86_token};
 use super::{Simd, Transpose, Vectorized};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
-x86_token!(Avx512, "avx512f,avx2,fma", "avx512f", "avx2", "fma");
+x86_token!(
+    Avx512,
+    "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
+    "avx512f",
+    "avx512vl",
+    "avx512dq",
+    "avx512bw",
+    "avx2",
+    "fma"
+);
 
 // 24 accumulators, the vectors of B and a broadcast of A fit the registers. On cores that split 512-bit operations, half
-// a vector takes half the time; on others it costs nothing. So AVX2, of which this token is a proof as well, has the
-// last few columns.
+// a vector takes half the time; on others it costs nothing. So the last few columns go to vectors of half the length.
 kernel_table!(
     Avx512,
-    [target_feature(enable = "avx512f,avx2,fma")],
+    [target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
     narrow: Avx2,
-    half: Some(avx2::table()),
+    half: [Avx512Half],
     one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
     two: [1 2 3 4 5 6 7 8 9 10 11 12],
     cut: [1 2 3 4 5 6 7 8 9 10 11 12]
@@ -60,5 +68,72 @@ impl Simd<f64> for Avx512 {
     unsafe fn store_first(self, p: *mut f64, mask: __mmask8, v: __m512d) {
         // SAFETY: as in `load_first`.
         unsafe { _mm512_mask_storeu_pd(p, mask, v) };
+    }
+}
+
+pub(crate) use half::Avx512Half;
+
+/// Vectors of 256 bits.
+mod half {
+    use std::arch::x86_64::*;
+
+    use super::super::avx2::Avx2;
+    use super::super::x86::x86_arithmetic;
+    use super::super::{Simd, Transpose};
+    use crate::Real;
+    use crate::kernel::{Kernel, kernel_table};
+
+    /// The proof that an [`Avx512`](super::Avx512) is, for half its vectors.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512Half(());
+
+    kernel_table!(
+        Avx512Half,
+        [target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
+        narrow: Avx2,
+        half: [],
+        one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
+        two: [1 2 3 4 5 6 7 8 9 10 11 12],
+        cut: [1 2 3 4 5 6 7 8 9 10 11 12]
+    );
+
+    impl Simd<f32> for Avx512Half {
+        x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
+        type Mask = __mmask8;
+
+        #[inline(always)]
+        fn mask(self, count: usize) -> __mmask8 {
+            u8::MAX >> (8 - count)
+        }
+        #[inline(always)]
+        unsafe fn load_first(self, p: *const f32, mask: __mmask8) -> __m256 {
+            // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+            unsafe { _mm256_maskz_loadu_ps(mask, p) }
+        }
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f32, mask: __mmask8, v: __m256) {
+            // SAFETY: as in `load_first`.
+            unsafe { _mm256_mask_storeu_ps(p, mask, v) };
+        }
+    }
+
+    impl Simd<f64> for Avx512Half {
+        x86_arithmetic!(f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
+        type Mask = __mmask8;
+
+        #[inline(always)]
+        fn mask(self, count: usize) -> __mmask8 {
+            0xf >> (4 - count)
+        }
+        #[inline(always)]
+        unsafe fn load_first(self, p: *const f64, mask: __mmask8) -> __m256d {
+            // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+            unsafe { _mm256_maskz_loadu_pd(mask, p) }
+        }
+        #[inline(always)]
+        unsafe fn store_first(self, p: *mut f64, mask: __mmask8, v: __m256d) {
+            // SAFETY: as in `load_first`.
+            unsafe { _mm256_mask_storeu_pd(p, mask, v) };
+        }
     }
 }

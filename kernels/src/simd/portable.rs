@@ -68,7 +68,7 @@ impl<T: Real> Transpose<T> for Portable {
     }
 }
 
-kernel_table!(Portable, [], narrow: Portable, half: None, one: [1 2 3 4], two: [1 2 3 4], cut: [1 2 3 4]);
+kernel_table!(Portable, [], narrow: Portable, half: [], one: [1 2 3 4], two: [1 2 3 4], cut: [1 2 3 4]);
 
 impl Portable {
     /// Every CPU has the build's base set.
