@@ -9,27 +9,34 @@ pub(crate) struct Cut<T: 'static> {
     pub(crate) kernel: &'static Kernel<T>,
     pub(crate) vectors: usize,
     pub(crate) width: usize,
+    /// Whether the last vector is one of half the length.
+    half: bool,
 }
 
+/// Tiles three vectors wide and of this height are for flat products alone.
+const FLAT: usize = 3;
+
 impl<T: Real> Cut<T> {
-    /// The next strip when `remaining` columns are left, at most `vectors` wide. The last ones are cut so that few lanes
-    /// idle.
+    /// The next strip when `remaining` columns are left, at most `vectors` wide; but the last of several that are two
+    /// wide may be three, where that costs no accumulators. The last ones are cut so that few lanes idle.
     #[inline]
     pub(crate) fn new(kernel: &'static Kernel<T>, vectors: usize, remaining: usize) -> Self {
         let lanes = kernel.lanes;
-        if remaining >= vectors * lanes {
-            return Self { kernel, vectors, width: vectors * lanes };
+        let widest = if vectors == 2 && kernel.whole[2].len() > FLAT { 3 } else { vectors };
+        if remaining > widest * lanes || remaining == vectors * lanes {
+            return Self { kernel, vectors, width: vectors * lanes, half: false };
         }
         let (whole, rest) = (remaining / lanes, remaining % lanes);
+        let vectors = whole + usize::from(rest > 0);
         match kernel.half {
             Some(half) if rest > 0 && rest <= half.lanes => {
                 if whole > 0 {
-                    Self { kernel, vectors: whole, width: whole * lanes }
+                    Self { kernel, vectors, width: remaining, half: true }
                 } else {
-                    Self { kernel: half, vectors: 1, width: rest }
+                    Self { kernel: half, vectors: 1, width: rest, half: false }
                 }
             }
-            _ => Self { kernel, vectors: whole + usize::from(rest > 0), width: remaining },
+            _ => Self { kernel, vectors, width: remaining, half: false },
         }
     }
 
@@ -48,7 +55,11 @@ impl<T: Real> Cut<T> {
     /// The kernels of this width, by height.
     #[inline]
     pub(crate) fn tiles(&self) -> &'static [Multiply<T>] {
-        let kernels = if self.is_edge() { self.kernel.edge } else { self.kernel.whole };
+        let kernels = match self.half {
+            true => self.kernel.mixed,
+            false if self.is_edge() => self.kernel.edge,
+            false => self.kernel.whole,
+        };
         kernels[self.vectors - 1]
     }
 
@@ -129,8 +140,9 @@ mod tests {
                     let mut next = 0;
                     for (column, cut) in (Cuts { kernel, vectors, next: 0, end }) {
                         assert_eq!(column, next);
-                        assert!(cut.vectors <= vectors && cut.width <= cut.span());
+                        assert!(cut.vectors <= vectors.max(3) && cut.width <= cut.span());
                         assert!(cut.span() - cut.width < cut.kernel.lanes, "{isa}: {end} columns leave a vector idle");
+                        assert!(!cut.half || cut.last() <= cut.kernel.half.expect("halves").lanes);
                         next += cut.width;
                     }
                     assert_eq!(next, end);

@@ -124,6 +124,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) whole: &'static [&'static [Multiply<T>]],
     /// `edge[NV - 1][MR - 1]`: for tiles whose last vector is cut.
     pub(crate) edge: &'static [&'static [Multiply<T>]],
+    /// `mixed[NV - 1][MR - 1]`: for tiles whose last vector is of half the length, where there are such vectors.
+    pub(crate) mixed: &'static [&'static [Multiply<T>]],
     /// As `whole`, for strips that stream.
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `panel[MR - 1]`: two whole vectors wide, for packed strips.
@@ -192,18 +194,18 @@ fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>> {
 }
 
 /// The one micro-kernel: `C <- A B + beta C` on tiles of `MR` rows by `NV` vectors, each element one chain of fused
-/// multiply-adds in k order that starts at `beta * c`. `EDGE` cuts the last vector to `last` columns; `LOOK` says what is
-/// done about B beyond the tile.
+/// multiply-adds in k order that starts at `beta * c`. `END` says what the last vector is, of which `last` columns are
+/// in the tile; `LOOK` says what is done about B beyond the tile.
 ///
 /// # Safety
 /// As [`Multiply`].
 #[inline(always)]
-pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
+pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
     s: S,
     run: &Run<T>,
 ) {
     let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, mut ahead, .. } = run;
-    let mask = s.mask(if EDGE { last } else { S::LANES });
+    let ends = Ends::<T, S>::new::<END>(s, last);
     let b_later = LATER * run.b_tile;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
@@ -217,7 +219,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
             }
         }
         // SAFETY: the tile is the caller's.
-        let mut acc = unsafe { start::<T, S, MR, NV, EDGE>(s, beta, (c_tile, c_row), mask) };
+        let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
         let mut a = [a_tile; MAX_GROUPS];
         for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
             *a = a_tile.with_addr(opaque(a_tile.wrapping_offset((g * GROUP) as isize * a_row).addr() as isize) as usize);
@@ -228,11 +230,11 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         unsafe {
             if LOOK == PACK {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
-                    steps::<T, S, MR, NV, EDGE, LOOK>(
+                    steps::<T, S, MR, NV, END, LOOK>(
                         s,
                         ahead.gap,
                         (&mut a, &rows, a_depth),
-                        (&mut b, b_depth, b_later, mask),
+                        (&mut b, b_depth, b_later, ends),
                         &mut acc,
                     );
                     prefetch(ahead.from.wrapping_offset(AHEAD * ahead.from_row), NV * S::LANES);
@@ -245,19 +247,67 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     left -= ahead.gap;
                 }
             }
-            steps::<T, S, MR, NV, EDGE, LOOK>(
+            steps::<T, S, MR, NV, END, LOOK>(
                 s,
                 left,
                 (&mut a, &rows, a_depth),
-                (&mut b, b_depth, b_later, mask),
+                (&mut b, b_depth, b_later, ends),
                 &mut acc,
             );
         }
         // SAFETY: as above.
-        unsafe { finish::<T, S, MR, NV, EDGE>(s, &acc, (c_tile, c_row), mask) };
+        unsafe { finish::<T, S, MR, NV, END>(s, &acc, (c_tile, c_row), ends) };
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
+    }
+}
+
+/// Which lanes of the last vector are in the tile, for vectors of either length.
+pub(crate) struct Ends<T: Real, S: Simd<T>> {
+    cut: S::Mask,
+    half: <S::Narrow as Simd<T>>::Mask,
+}
+
+impl<T: Real, S: Simd<T>> Ends<T, S> {
+    /// The first `last` lanes of the vector that `END` says; all lanes of the other.
+    #[inline(always)]
+    pub(crate) fn new<const END: u8>(s: S, last: usize) -> Self {
+        let narrow = s.narrow();
+        Self {
+            cut: s.mask(if END == CUT { last } else { S::LANES }),
+            half: narrow.mask(if END == HALF { last } else { <S::Narrow as Simd<T>>::LANES }),
+        }
+    }
+}
+
+impl<T: Real, S: Simd<T>> Clone for Ends<T, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Real, S: Simd<T>> Copy for Ends<T, S> {}
+
+/// Vector `j` of `NV`; of the last, the lanes in the tile.
+///
+/// # Safety
+/// These elements must be readable.
+#[inline(always)]
+unsafe fn read<T: Real, S: Simd<T>, const NV: usize, const END: u8>(
+    s: S,
+    row: *const T,
+    j: usize,
+    ends: Ends<T, S>,
+) -> S::Vector {
+    let p = row.wrapping_add(j * S::LANES);
+    // SAFETY: passed on from the caller.
+    unsafe {
+        match END {
+            HALF if j == NV - 1 => s.widen(s.narrow().load_first(p, ends.half)),
+            CUT if j == NV - 1 => s.load_first(p, ends.cut),
+            _ => s.load(p),
+        }
     }
 }
 
@@ -266,21 +316,19 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
 /// # Safety
 /// Unless `beta` is 0, the tile of C must be readable.
 #[inline(always)]
-unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     beta: T,
     (c, c_row): (*const T, isize),
-    mask: S::Mask,
+    ends: Ends<T, S>,
 ) -> [[S::Vector; NV]; MR] {
     let mut acc = [[s.splat(T::ZERO); NV]; MR];
     if beta != T::ZERO {
         let beta = s.splat(beta);
         for (i, row) in acc.iter_mut().enumerate() {
             for (j, v) in row.iter_mut().enumerate() {
-                let c = c.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
                 // SAFETY: inside the tile.
-                let c = unsafe { if EDGE && j == NV - 1 { s.load_first(c, mask) } else { s.load(c) } };
-                *v = s.mul(beta, c);
+                *v = s.mul(beta, unsafe { read::<T, S, NV, END>(s, c.wrapping_offset(i as isize * c_row), j, ends) });
             }
         }
     }
@@ -292,17 +340,23 @@ unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDG
 /// # Safety
 /// The tile of C must be writable.
 #[inline(always)]
-unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     acc: &[[S::Vector; NV]; MR],
     (c, c_row): (*mut T, isize),
-    mask: S::Mask,
+    ends: Ends<T, S>,
 ) {
     for (i, row) in acc.iter().enumerate() {
         for (j, &v) in row.iter().enumerate() {
             let c = c.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
             // SAFETY: inside the tile.
-            unsafe { if EDGE && j == NV - 1 { s.store_first(c, mask, v) } else { s.store(c, v) } };
+            unsafe {
+                match END {
+                    HALF if j == NV - 1 => s.narrow().store_first(c, ends.half, s.low(v)),
+                    CUT if j == NV - 1 => s.store_first(c, ends.cut, v),
+                    _ => s.store(c, v),
+                }
+            }
         }
     }
 }
@@ -312,11 +366,11 @@ unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const ED
 /// # Safety
 /// The elements of A and B must be readable.
 #[inline(always)]
-unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
+unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
     s: S,
     count: usize,
     (a, rows, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize),
-    (b, b_depth, b_later, mask): (&mut *const T, isize, isize, S::Mask),
+    (b, b_depth, b_later, ends): (&mut *const T, isize, isize, Ends<T, S>),
     acc: &mut [[S::Vector; NV]; MR],
 ) {
     let mut left = count;
@@ -328,7 +382,7 @@ unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDG
             // beside the multiply-adds.
             while left >= UNROLL {
                 for u in 0..UNROLL {
-                    step::<T, S, MR, NV, EDGE>(s, (a, rows, u), b.wrapping_offset(u as isize * panel), mask, acc);
+                    step::<T, S, MR, NV, END>(s, (a, rows, u), b.wrapping_offset(u as isize * panel), ends, acc);
                 }
                 for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
                     *a = a.wrapping_add(UNROLL);
@@ -341,7 +395,7 @@ unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDG
             if LOOK == STREAM {
                 prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
             }
-            step::<T, S, MR, NV, EDGE>(s, (a, rows, 0), *b, mask, acc);
+            step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
             for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
                 *a = a.wrapping_offset(a_depth);
             }
@@ -358,19 +412,18 @@ const UNROLL: usize = 4;
 /// # Safety
 /// The elements of A and B must be readable.
 #[inline(always)]
-unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE: bool>(
+unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
     b: *const T,
-    mask: S::Mask,
+    ends: Ends<T, S>,
     acc: &mut [[S::Vector; NV]; MR],
 ) {
     // SAFETY: passed on from the caller.
     unsafe {
         let mut bs = [s.splat(T::ZERO); NV];
         for (j, v) in bs.iter_mut().enumerate() {
-            let b = b.add(j * S::LANES);
-            *v = if EDGE && j == NV - 1 { s.load_first(b, mask) } else { s.load(b) };
+            *v = read::<T, S, NV, END>(s, b, j, ends);
         }
         // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
         for g in 0..MR.div_ceil(GROUP) {
@@ -378,9 +431,14 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EDGE
             for r in 0..GROUP {
                 let i = g * GROUP + r;
                 if i < MR {
-                    let ai = s.splat(*a.offset(rows[r]));
-                    for (v, &bj) in acc[i].iter_mut().zip(&bs) {
-                        *v = s.mul_add(ai, bj, *v);
+                    let ai = *a.offset(rows[r]);
+                    let (ai, low) = if END == HALF { s.splats(ai) } else { (s.splat(ai), s.narrow().splat(T::ZERO)) };
+                    for j in 0..NV {
+                        let (v, bj) = (&mut acc[i][j], bs[j]);
+                        *v = match END {
+                            HALF if j == NV - 1 => s.widen(s.narrow().mul_add(low, s.low(bj), s.low(*v))),
+                            _ => s.mul_add(ai, bj, *v),
+                        };
                     }
                 }
             }
@@ -405,6 +463,13 @@ fn opaque(mut x: isize) -> isize {
     };
     x
 }
+
+/// The last vector of a tile is whole.
+pub(crate) const WHOLE: u8 = 0;
+/// The last vector is cut.
+pub(crate) const CUT: u8 = 1;
+/// The last vector is one of half the length, whole or cut.
+pub(crate) const HALF: u8 = 2;
 
 /// Nothing.
 pub(crate) const NEAR: u8 = 0;

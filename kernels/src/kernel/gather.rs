@@ -6,7 +6,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::{GROUP, MAX_GROUPS, PANEL, finish, opaque, prefetch, start, steps};
+use super::{Ends, GROUP, MAX_GROUPS, PANEL, WHOLE, finish, opaque, prefetch, start, steps};
 use crate::Real;
 use crate::simd::{Simd, Transpose};
 
@@ -73,6 +73,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
     let mut room = MaybeUninit::<[T; ROOM]>::uninit();
     let room = room.as_mut_ptr().cast::<T>();
     let direct = c_lane == 1 && lanes == span;
+    let ends = Ends::new::<WHOLE>(s, 0);
     let mut acc = [[s.splat(T::ZERO); NV]; MR];
     if beta != T::ZERO {
         // SAFETY: a row of the room for each row of the tile; the elements of C are the caller's.
@@ -82,7 +83,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             }
             for (i, row) in acc.iter_mut().enumerate() {
                 let from = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
-                [*row] = start::<T, S, 1, NV, false>(s, beta, (from, 0), s.mask(S::LANES));
+                [*row] = start::<T, S, 1, NV, WHOLE>(s, beta, (from, 0), ends);
             }
         }
     }
@@ -90,7 +91,6 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
     for (row, &start) in rows.iter_mut().zip(&a_rows).take(MR) {
         *row = opaque(start);
     }
-    let mask = s.mask(S::LANES);
     for (at, piece) in pieces.iter().enumerate() {
         if piece.len >= LONG {
             // Where the next one starts, no hardware prefetcher has been.
@@ -103,24 +103,24 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
         let mut b = b.wrapping_add(piece.b * span);
         // SAFETY: the caller vouches for the pieces.
         unsafe {
-            steps::<T, S, MR, NV, false, PANEL>(
+            steps::<T, S, MR, NV, WHOLE, PANEL>(
                 s,
                 piece.len,
                 (&mut a, &rows, a_depth),
-                (&mut b, span as isize, 0, mask),
+                (&mut b, span as isize, 0, ends),
                 &mut acc,
             );
         }
     }
     // SAFETY: a row of C, or of the room, for each row of the tile.
     unsafe {
-        for (i, row) in acc.iter().enumerate() {
+        for (i, &row) in acc.iter().enumerate() {
             let to = if direct { tile.c.offset(tile.c_rows[i]) } else { room.add(i * span) };
-            finish::<T, S, 1, NV, false>(s, &[*row], (to, 0), mask);
+            finish::<T, S, 1, NV, WHOLE>(s, &[row], (to, 0), ends);
         }
         if !direct {
             for i in MR..MR.next_multiple_of(N::LANES) {
-                finish::<T, S, 1, NV, false>(s, &[[s.splat(T::ZERO); NV]], (room.add(i * span), 0), mask);
+                finish::<T, S, 1, NV, WHOLE>(s, &[[s.splat(T::ZERO); NV]], (room.add(i * span), 0), ends);
             }
             write::<T, N, MR>(narrow, tile, room, span);
         }

@@ -3,7 +3,7 @@
 use crate::kernel::Kernel;
 
 /// Gives a token its kernels: those one vector wide for the first list of heights, two for the second, two of which the
-/// last is cut for the third, and flatter ones that are wider. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
+/// last is cut for `cut`, likewise of three vectors, and flatter ones that are wider. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
 macro_rules! kernel_table {
     (
         $token:ident,
@@ -12,7 +12,10 @@ macro_rules! kernel_table {
         half: [$($half:ident)?],
         one: [$($one:literal)+],
         two: [$($two:literal)+],
-        cut: [$($cut:literal)+]
+        three: [$($three:literal)+],
+        cut: [$($cut:literal)+],
+        cut_three: [$($cut_three:literal)+],
+        mixed: [$($width:literal: [$($mixed:literal)+])*]
     ) => {
         impl $token {
             /// The kernels of this set.
@@ -32,46 +35,48 @@ macro_rules! kernel_table {
                 $narrow: Transpose<T>,
                 $($half: Simd<T>,)?
             {
-                use $crate::kernel::{NEAR, PACK, PANEL, STREAM};
+                #[allow(unused_imports)] // not all sets have halves
+                use $crate::kernel::{CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
                     whole: &[
-                        &[$(tiles::<T, $one, 1, false, NEAR>),+],
-                        &[$(tiles::<T, $two, 2, false, NEAR>),+],
-                        &[tiles::<T, 1, 3, false, NEAR>, tiles::<T, 2, 3, false, NEAR>, tiles::<T, 3, 3, false, NEAR>],
-                        &[tiles::<T, 1, 4, false, NEAR>, tiles::<T, 2, 4, false, NEAR>],
-                        &[tiles::<T, 1, 5, false, NEAR>],
-                        &[tiles::<T, 1, 6, false, NEAR>],
-                        &[tiles::<T, 1, 7, false, NEAR>],
-                        &[tiles::<T, 1, 8, false, NEAR>],
+                        &[$(tiles::<T, $one, 1, WHOLE, NEAR>),+],
+                        &[$(tiles::<T, $two, 2, WHOLE, NEAR>),+],
+                        &[$(tiles::<T, $three, 3, WHOLE, NEAR>),+],
+                        &[tiles::<T, 1, 4, WHOLE, NEAR>, tiles::<T, 2, 4, WHOLE, NEAR>],
+                        &[tiles::<T, 1, 5, WHOLE, NEAR>],
+                        &[tiles::<T, 1, 6, WHOLE, NEAR>],
+                        &[tiles::<T, 1, 7, WHOLE, NEAR>],
+                        &[tiles::<T, 1, 8, WHOLE, NEAR>],
                     ],
                     edge: &[
-                        &[$(tiles::<T, $one, 1, true, NEAR>),+],
-                        &[$(tiles::<T, $cut, 2, true, NEAR>),+],
-                        &[tiles::<T, 1, 3, true, NEAR>, tiles::<T, 2, 3, true, NEAR>, tiles::<T, 3, 3, true, NEAR>],
-                        &[tiles::<T, 1, 4, true, NEAR>, tiles::<T, 2, 4, true, NEAR>],
-                        &[tiles::<T, 1, 5, true, NEAR>],
-                        &[tiles::<T, 1, 6, true, NEAR>],
-                        &[tiles::<T, 1, 7, true, NEAR>],
-                        &[tiles::<T, 1, 8, true, NEAR>],
+                        &[$(tiles::<T, $one, 1, CUT, NEAR>),+],
+                        &[$(tiles::<T, $cut, 2, CUT, NEAR>),+],
+                        &[$(tiles::<T, $cut_three, 3, CUT, NEAR>),+],
+                        &[tiles::<T, 1, 4, CUT, NEAR>, tiles::<T, 2, 4, CUT, NEAR>],
+                        &[tiles::<T, 1, 5, CUT, NEAR>],
+                        &[tiles::<T, 1, 6, CUT, NEAR>],
+                        &[tiles::<T, 1, 7, CUT, NEAR>],
+                        &[tiles::<T, 1, 8, CUT, NEAR>],
                     ],
+                    mixed: &[&[], $(&[$(tiles::<T, $mixed, $width, HALF, NEAR>),+]),*],
                     streaming: &[
                         &[],
-                        &[$(tiles::<T, $two, 2, false, STREAM>),+],
+                        &[$(tiles::<T, $two, 2, WHOLE, STREAM>),+],
                         &[
-                            tiles::<T, 1, 3, false, STREAM>,
-                            tiles::<T, 2, 3, false, STREAM>,
-                            tiles::<T, 3, 3, false, STREAM>,
+                            tiles::<T, 1, 3, WHOLE, STREAM>,
+                            tiles::<T, 2, 3, WHOLE, STREAM>,
+                            tiles::<T, 3, 3, WHOLE, STREAM>,
                         ],
-                        &[tiles::<T, 1, 4, false, STREAM>, tiles::<T, 2, 4, false, STREAM>],
+                        &[tiles::<T, 1, 4, WHOLE, STREAM>, tiles::<T, 2, 4, WHOLE, STREAM>],
                         &[],
                         &[],
                         &[],
-                        &[tiles::<T, 1, 8, false, STREAM>],
+                        &[tiles::<T, 1, 8, WHOLE, STREAM>],
                     ],
-                    panel: &[$(tiles::<T, $two, 2, false, PANEL>),+],
-                    packing: &[$(tiles::<T, $two, 2, false, PACK>),+],
+                    panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
+                    packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
                     gather: &[
                         &[
                             gather::<T, 1, 1>,
@@ -105,13 +110,13 @@ macro_rules! kernel_table {
         /// # Safety
         /// As [`Multiply`](crate::kernel::Multiply); and the CPU has the instructions.
         $(#[$attribute])?
-        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const EDGE: bool, const LOOK: u8>(
+        unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
             run: &$crate::kernel::Run<T>,
         ) where
             $token: Simd<T>,
         {
             // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
-            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, EDGE, LOOK>($token(()), run) }
+            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, END, LOOK>($token(()), run) }
         }
 
         /// # Safety

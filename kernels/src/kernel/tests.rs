@@ -175,10 +175,20 @@ fn tiles_stay_inside<T: Real>() {
                     edge += 1;
                 }
             }
+            let mut mixed = 0;
+            for (vectors, heights) in (1..).zip(kernel.mixed) {
+                for (height, &multiply) in (1..).zip(*heights) {
+                    for last in 1..=lanes / 2 {
+                        bench.check_tiles(multiply, lanes, height, ((vectors - 1) * lanes + last, vectors * lanes));
+                    }
+                    mixed += 1;
+                }
+            }
             // Every width has kernels of both sorts, and no list was passed over.
             assert!([kernel.whole, kernel.streaming, kernel.edge].iter().all(|table| table.len() == 8));
             assert!(whole >= 17 && edge >= 17, "{}: {whole} and {edge} kernels", bench.name);
-            assert_eq!(bench.runs, RUNS * (whole + lanes * edge), "{}", bench.name);
+            assert_eq!(mixed > 0, kernel.half.is_some(), "{}", bench.name);
+            assert_eq!(bench.runs, RUNS * (whole + lanes * edge + lanes / 2 * mixed), "{}", bench.name);
         }
     }
 }

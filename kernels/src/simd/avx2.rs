@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::x86::{x86_arithmetic, x86_token};
-use super::{Simd, Transpose, Vectorized};
+use super::{Simd, Transpose, Vectorized, no_halves};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -17,7 +17,10 @@ kernel_table!(
     half: [],
     one: [1 2 3 4 5 6 7 8 9 10 11 12],
     two: [1 2 3 4 5 6],
-    cut: [1 2 3 4 5]
+    three: [1 2 3],
+    cut: [1 2 3 4 5],
+    cut_three: [1 2 3],
+    mixed: []
 );
 
 /// The first lanes of a vector: all bits set in each of them, and how many there are.
@@ -41,6 +44,7 @@ unsafe fn lanes(_: Avx2, from: usize) -> __m256i {
 impl Simd<f32> for Avx2 {
     x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
     type Mask = Mask;
+    no_halves!(f32);
 
     #[inline(always)]
     fn mask(self, count: usize) -> Mask {
@@ -117,6 +121,7 @@ impl Transpose<f32> for Avx2 {
 impl Simd<f64> for Avx2 {
     x86_arithmetic!(f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
     type Mask = Mask;
+    no_halves!(f64);
 
     #[inline(always)]
     fn mask(self, count: usize) -> Mask {

@@ -8,6 +8,24 @@ use super::{Simd, Transpose, Vectorized};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
+/// `v`, whose origin the compiler does not see. Of a value that is broadcast from memory and used at both lengths, it would
+/// broadcast half from memory and that once more to the whole, which takes the port of a multiply-add.
+macro_rules! whole {
+    ($name:ident, $vector:ident) => {
+        #[target_feature(enable = "avx512f")]
+        #[inline]
+        fn $name(mut v: $vector) -> $vector {
+            // SAFETY: no instruction.
+            unsafe {
+                std::arch::asm!("/* {0} */", inout(zmm_reg) v, options(pure, nomem, nostack, preserves_flags));
+            }
+            v
+        }
+    };
+}
+whole!(whole_ps, __m512);
+whole!(whole_pd, __m512d);
+
 x86_token!(
     Avx512,
     "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma",
@@ -28,12 +46,37 @@ kernel_table!(
     half: [Avx512Half],
     one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
     two: [1 2 3 4 5 6 7 8 9 10 11 12],
-    cut: [1 2 3 4 5 6 7 8 9 10 11 12]
+    three: [1 2 3 4 5 6 7 8],
+    cut: [1 2 3 4 5 6 7 8 9 10 11 12],
+    cut_three: [1 2 3 4 5 6 7 8],
+    mixed: [2: [1 2 3 4 5 6 7 8 9 10 11 12] 3: [1 2 3 4 5 6 7 8] 4: [1 2] 5: [1] 6: [1] 7: [1] 8: [1]]
 );
 
 impl Simd<f32> for Avx512 {
     x86_arithmetic!(f32, __m512, 16, _mm512_set1_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_storeu_ps);
     type Mask = __mmask16;
+    type Narrow = Avx512Half;
+
+    #[inline(always)]
+    fn narrow(self) -> Avx512Half {
+        Avx512Half::of(self)
+    }
+    #[inline(always)]
+    fn splats(self, x: f32) -> (__m512, __m256) {
+        // SAFETY: `self` proves the instructions.
+        let v = unsafe { whole_ps(_mm512_set1_ps(x)) };
+        (v, Simd::<f32>::low(self, v))
+    }
+    #[inline(always)]
+    fn low(self, v: __m512) -> __m256 {
+        // SAFETY: `self` proves the instruction.
+        unsafe { _mm512_castps512_ps256(v) }
+    }
+    #[inline(always)]
+    fn widen(self, v: __m256) -> __m512 {
+        // SAFETY: `self` proves the instruction.
+        unsafe { _mm512_zextps256_ps512(v) }
+    }
 
     #[inline(always)]
     fn mask(self, count: usize) -> __mmask16 {
@@ -54,6 +97,28 @@ impl Simd<f32> for Avx512 {
 impl Simd<f64> for Avx512 {
     x86_arithmetic!(f64, __m512d, 8, _mm512_set1_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_loadu_pd, _mm512_storeu_pd);
     type Mask = __mmask8;
+    type Narrow = Avx512Half;
+
+    #[inline(always)]
+    fn narrow(self) -> Avx512Half {
+        Avx512Half::of(self)
+    }
+    #[inline(always)]
+    fn splats(self, x: f64) -> (__m512d, __m256d) {
+        // SAFETY: `self` proves the instructions.
+        let v = unsafe { whole_pd(_mm512_set1_pd(x)) };
+        (v, Simd::<f64>::low(self, v))
+    }
+    #[inline(always)]
+    fn low(self, v: __m512d) -> __m256d {
+        // SAFETY: `self` proves the instruction.
+        unsafe { _mm512_castpd512_pd256(v) }
+    }
+    #[inline(always)]
+    fn widen(self, v: __m256d) -> __m512d {
+        // SAFETY: `self` proves the instruction.
+        unsafe { _mm512_zextpd256_pd512(v) }
+    }
 
     #[inline(always)]
     fn mask(self, count: usize) -> __mmask8 {
@@ -79,13 +144,22 @@ mod half {
 
     use super::super::avx2::Avx2;
     use super::super::x86::x86_arithmetic;
-    use super::super::{Simd, Transpose};
+    use super::super::{Simd, Transpose, no_halves};
+    use super::Avx512;
     use crate::Real;
     use crate::kernel::{Kernel, kernel_table};
 
     /// The proof that an [`Avx512`](super::Avx512) is, for half its vectors.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512Half(());
+
+    impl Avx512Half {
+        /// The same proof.
+        #[inline(always)]
+        pub(crate) fn of(_: Avx512) -> Self {
+            Self(())
+        }
+    }
 
     kernel_table!(
         Avx512Half,
@@ -94,12 +168,16 @@ mod half {
         half: [],
         one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
         two: [1 2 3 4 5 6 7 8 9 10 11 12],
-        cut: [1 2 3 4 5 6 7 8 9 10 11 12]
+        three: [1 2 3],
+        cut: [1 2 3 4 5 6 7 8 9 10 11 12],
+        cut_three: [1 2 3],
+        mixed: []
     );
 
     impl Simd<f32> for Avx512Half {
         x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
         type Mask = __mmask8;
+        no_halves!(f32);
 
         #[inline(always)]
         fn mask(self, count: usize) -> __mmask8 {
@@ -120,6 +198,7 @@ mod half {
     impl Simd<f64> for Avx512Half {
         x86_arithmetic!(f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
         type Mask = __mmask8;
+        no_halves!(f64);
 
         #[inline(always)]
         fn mask(self, count: usize) -> __mmask8 {

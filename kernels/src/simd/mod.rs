@@ -30,8 +30,19 @@ pub(crate) trait Simd<T: Real>: Copy {
     type Vector: Copy;
     /// The first few lanes of a vector.
     type Mask: Copy;
+    /// Vectors of half the length, or the set itself where it has none.
+    type Narrow: Simd<T>;
     /// Elements in a vector.
     const LANES: usize;
+
+    /// The set with half the length.
+    fn narrow(self) -> Self::Narrow;
+    /// All lanes equal to `x`, in vectors of both lengths.
+    fn splats(self, x: T) -> (Self::Vector, <Self::Narrow as Simd<T>>::Vector);
+    /// The first half of a vector, or all of it where there are no halves.
+    fn low(self, v: Self::Vector) -> <Self::Narrow as Simd<T>>::Vector;
+    /// A vector that starts with `v`.
+    fn widen(self, v: <Self::Narrow as Simd<T>>::Vector) -> Self::Vector;
 
     /// All lanes equal to `x`.
     fn splat(self, x: T) -> Self::Vector;
@@ -63,6 +74,32 @@ pub(crate) trait Simd<T: Real>: Copy {
     /// The elements of the lanes must be writable.
     unsafe fn store_first(self, p: *mut T, mask: Self::Mask, v: Self::Vector);
 }
+
+/// A set without vectors of half the length.
+macro_rules! no_halves {
+    ($t:ty) => {
+        type Narrow = Self;
+
+        #[inline(always)]
+        fn narrow(self) -> Self {
+            self
+        }
+        #[inline(always)]
+        fn splats(self, x: $t) -> (Self::Vector, Self::Vector) {
+            let v = self.splat(x);
+            (v, v)
+        }
+        #[inline(always)]
+        fn low(self, v: Self::Vector) -> Self::Vector {
+            v
+        }
+        #[inline(always)]
+        fn widen(self, v: Self::Vector) -> Self::Vector {
+            v
+        }
+    };
+}
+use no_halves;
 
 /// Vectors short enough to transpose fast: those of AVX-512 are left to AVX2.
 pub(crate) trait Transpose<T: Real>: Simd<T> {

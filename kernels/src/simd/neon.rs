@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::is_aarch64_feature_detected;
 
-use super::{Simd, Transpose, Vectorized};
+use super::{Simd, Transpose, Vectorized, no_halves};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -37,7 +37,10 @@ kernel_table!(
     half: [],
     one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
     two: [1 2 3 4 5 6 7 8 9 10 11 12],
-    cut: [1 2 3 4 5 6 7 8 9 10 11 12]
+    three: [1 2 3],
+    cut: [1 2 3 4 5 6 7 8 9 10 11 12],
+    cut_three: [1 2 3],
+    mixed: []
 );
 
 /// The arithmetic of [`Simd`] from the names of intrinsics.
@@ -46,6 +49,7 @@ macro_rules! arithmetic {
         type Vector = $vector;
         /// How many lanes.
         type Mask = usize;
+        no_halves!($t);
         const LANES: usize = $lanes;
 
         #[inline(always)]

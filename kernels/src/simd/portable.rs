@@ -2,7 +2,7 @@
 
 use std::array;
 
-use super::{Simd, Transpose, Vectorized};
+use super::{Simd, Transpose, Vectorized, no_halves};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -15,6 +15,7 @@ const LANES: usize = 4;
 impl<T: Real> Simd<T> for Portable {
     type Vector = [T; LANES];
     type Mask = usize;
+    no_halves!(T);
     const LANES: usize = LANES;
 
     #[inline(always)]
@@ -68,7 +69,18 @@ impl<T: Real> Transpose<T> for Portable {
     }
 }
 
-kernel_table!(Portable, [], narrow: Portable, half: [], one: [1 2 3 4], two: [1 2 3 4], cut: [1 2 3 4]);
+kernel_table!(
+    Portable,
+    [],
+    narrow: Portable,
+    half: [],
+    one: [1 2 3 4],
+    two: [1 2 3 4],
+    three: [1 2 3],
+    cut: [1 2 3 4],
+    cut_three: [1 2 3],
+    mixed: []
+);
 
 impl Portable {
     /// Every CPU has the build's base set.
