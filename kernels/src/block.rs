@@ -14,16 +14,21 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The sizes for elements of `element` bytes: a strip of `strip` columns of B and a few rows of A in the first
-    /// level, a block of A in half of the second, and a block of B in a share of the third that leaves room for other
-    /// cores. The chains start from C, so the deeper a block, the less often C is read and written.
-    pub fn for_caches(caches: Caches, element: usize, strip: usize) -> Self {
-        let kc = (caches.l1 / (element * strip)).clamp(128, 1024);
-        let mc = (caches.l2 / 2 / (element * kc)).max(24);
-        let nc = (caches.l3.max(2 * caches.l2) / 8 / (element * kc)).max(4 * strip);
+    /// The sizes for elements of `element` bytes, products `k` deep and strips of `strip` columns. The chains start from
+    /// C, so the deeper a block, the less often C is read and written: it is as deep as leaves [`FEWEST_ROWS`] of A their
+    /// place, which is three eighths of the second level. The rest is for strips of B, which stream from there. A block of
+    /// B is a share of the third level that leaves room for other cores.
+    pub fn for_caches(caches: Caches, element: usize, k: usize, strip: usize) -> Self {
+        let of_a = caches.l2 / 8 * 3 / element;
+        let kc = even(k, (of_a / FEWEST_ROWS).max(128), 1);
+        let mc = (of_a / kc).max(24);
+        let nc = (caches.l3.max(4 * caches.l2) / 4 / (element * kc)).max(4 * strip);
         Self { mc, kc, nc }
     }
 }
+
+/// The fewest rows of a block of A that are worth the reading of a strip of B.
+const FEWEST_ROWS: usize = 64;
 
 /// The smallest multiple of `step` that is at least `x`.
 pub(crate) fn round_up(x: usize, step: usize) -> usize {
@@ -47,9 +52,11 @@ mod tests {
         for (l1, l2, l3) in [(32, 512, 32 << 10), (48, 2048, 0), (32, 1024, 32 << 10), (64, 256, 8 << 10)] {
             let caches = Caches { l1: l1 << 10, l2: l2 << 10, l3: l3 << 10 };
             for (element, strip) in [(4, 16), (8, 8), (4, 32), (8, 16)] {
-                let Blocks { mc, kc, nc } = Blocks::for_caches(caches, element, strip);
-                assert!(element * kc * strip <= caches.l1 && element * kc * mc <= caches.l2);
-                assert!(element * kc * nc <= caches.l3.max(caches.l2), "{caches:?}");
+                for k in [1, 9, 100, 1000, 5000] {
+                    let Blocks { mc, kc, nc } = Blocks::for_caches(caches, element, k, strip);
+                    assert!(element * kc * (mc + strip) <= caches.l2, "{caches:?}");
+                    assert!(element * kc * nc <= caches.l3.max(caches.l2), "{caches:?}");
+                }
             }
         }
     }

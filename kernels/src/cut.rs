@@ -84,9 +84,15 @@ pub(crate) struct Cuts<T: 'static> {
     pub(crate) end: usize,
 }
 
-impl<T> Cuts<T> {
-    pub(crate) fn skip_columns(&mut self, columns: usize) {
-        self.next += columns;
+impl<T: Real> Cuts<T> {
+    /// How many strips like `cut`, a strip of these, come next.
+    pub(crate) fn alike(&self, cut: &Cut<T>) -> usize {
+        if cut.is_edge() || cut.vectors < self.vectors {
+            return 0;
+        }
+        let (strips, rest) = ((self.end - self.next) / cut.width, (self.end - self.next) % cut.width);
+        let last_is_wider = strips > 0 && Cut::new(self.kernel, self.vectors, cut.width + rest).width > cut.width;
+        strips - usize::from(last_is_wider)
     }
 }
 
@@ -140,6 +146,12 @@ mod tests {
                     let mut next = 0;
                     for (column, cut) in (Cuts { kernel, vectors, next: 0, end }) {
                         assert_eq!(column, next);
+                        let rest = Cuts { kernel, vectors, next: next + cut.width, end };
+                        let alike = rest.clone().take_while(|(_, other)| other.width == cut.width);
+                        assert_eq!(
+                            rest.alike(&cut),
+                            if cut.vectors == vectors && !cut.is_edge() { alike.count() } else { 0 }
+                        );
                         assert!(cut.vectors <= vectors.max(3) && cut.width <= cut.span());
                         assert!(cut.span() - cut.width < cut.kernel.lanes, "{isa}: {end} columns leave a vector idle");
                         assert!(!cut.half || cut.last() <= cut.kernel.half.expect("halves").lanes);

@@ -104,7 +104,7 @@ pub(crate) fn multiply<T: Real>(
         disagree([a.rows(), a.cols(), b.rows(), b.cols(), c.rows(), c.cols()]);
     }
     let shape @ [m, n, k] = [a.rows(), b.cols(), a.cols()];
-    if tuning.is_none() && alpha == T::ONE && is_small(shape) && is_for_one::<T>(shape, parallelism) {
+    if tuning.is_none() && alpha == T::ONE && is_small::<T>(shape) && is_for_one::<T>(shape, parallelism) {
         // A column of C is a row of its transpose.
         let (a, b, c) = if n == 1 { (b.t(), a.t(), c.reborrow().t()) } else { (a, b, c.reborrow()) };
         if m == 0 || n == 0 {

@@ -222,7 +222,8 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
         let mut a = [a_tile; MAX_GROUPS];
         for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
-            *a = a_tile.with_addr(opaque(a_tile.wrapping_offset((g * GROUP) as isize * a_row).addr() as isize) as usize);
+            *a =
+                a_tile.with_addr(opaque(a_tile.wrapping_offset((g * GROUP) as isize * a_row).addr() as isize) as usize);
         }
         let mut b = b_tile;
         let mut left = k;

@@ -41,6 +41,8 @@ pub(crate) enum Order {
 pub(crate) struct Plan {
     /// Vectors across a strip.
     pub(crate) vectors: usize,
+    /// The most rows of a tile.
+    pub(crate) rows: usize,
     pub(crate) blocks: Blocks,
     pub(crate) a: Reading,
     pub(crate) b: Reading,
@@ -99,15 +101,21 @@ pub(crate) fn vectors(m: usize) -> usize {
 }
 
 /// Up to this depth, writing C is what takes the time.
-pub(crate) const SHORT: usize = 64;
+pub(crate) const SHORT: usize = 128;
 /// Rows that are read at once from far away: as many streams as the hardware follows.
 pub(crate) const STREAMS: usize = 8;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
+const LINE: usize = 64;
+/// Rows that may share a set of the first-level cache.
+const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B whose rows do not share sets of the cache is better streamed than packed.
 const SOME_ROWS: usize = 96;
+
+/// Up to this many rows, a B that no cache holds is better packed in passing.
+const MORE_ROWS: usize = 256;
 
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
@@ -116,9 +124,12 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let caches = Caches::of_this_core();
         let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
-        let few_strips = n <= 8 * kernel.lanes || n <= 16 * kernel.lanes && m >= 4 * n;
+        let few_strips = n <= 8 * kernel.lanes;
         let b_bytes = k * n * element;
-        let aliased = |stride: isize| (stride.unsigned_abs() * element).is_multiple_of(PAGE);
+        let aliased = |stride: isize| {
+            let beyond = stride.unsigned_abs() * element % PAGE;
+            beyond.min(PAGE - beyond) < LINE
+        };
         let short = k <= SHORT;
 
         let b_possible = |reading| task.can_read_b(reading, vectors);
@@ -126,44 +137,39 @@ impl Plan {
             Reading::Columns
         } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !aliased(task.b_row) && !few_strips) {
             Reading::Streamed
-        } else if m <= FEW_ROWS || b_bytes <= caches.l1 / 2 {
+        } else if m <= FEW_ROWS || b_bytes <= caches.l2 / 4 {
             Reading::InPlace
-        } else if !few_strips && !short && b_bytes <= caches.l2 {
+        } else if !short && (m <= MORE_ROWS || b_bytes <= 3 * caches.l2) {
             Reading::InPassing
         } else {
             Reading::Packed
         };
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
 
-        // Rows a page apart share a set of the cache; and of columns far apart, most of each line is for other tiles.
-        let a_spread = match task.a_row {
-            1 => m * k * element > caches.l2 / 4 || aliased(task.a_depth),
-            row => aliased(row) && n > 16 * kernel.lanes && !short,
-        };
+        // Of columns far apart, most of each line is for other tiles.
         let streamed = b == Reading::Streamed;
+        let a_spread = task.a_row == 1 && (m * k * element > caches.l2 / 4 || aliased(task.a_depth));
         let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
         let most = blocks.unwrap_or_else(|| {
-            let most = Blocks::for_caches(caches, element, 2 * kernel.lanes);
+            let most = Blocks::for_caches(caches, element, k, 2 * kernel.lanes);
             match b {
                 // Each row of B is one stream.
                 Reading::Streamed if m <= FEW_ROWS => Blocks { kc: STREAMS, nc: 2 * most.nc, ..most },
                 Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
-                // A few strips of B stay in the second level however deep they are, so C need not be visited again.
-                _ if few_strips && a == Reading::InPlace => {
-                    Blocks { kc: most.kc.max(caches.l2 / 2 / (n.next_multiple_of(strip) * element)), ..most }
-                }
                 _ => most,
             }
         });
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
         // With a short k, C is what takes the time: it is written row by row.
-        let strips_inside = streamed || m <= FEW_ROWS || few_strips || short;
+        let strips_inside = streamed || m <= FEW_ROWS || short;
         let order = if strips_inside { Order::StripsInside } else { Order::RowsInside };
-        let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, kernel.whole[0].len()) };
+        let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, kernel.whole[1].len()) };
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
-        Self { vectors, blocks, a, b, order }
+        // Rows that share a set of the first level must leave it some of its ways.
+        let rows = if a == Reading::InPlace && task.a_row != 1 && aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
+        Self { vectors, rows, blocks, a, b, order }
     }
 }

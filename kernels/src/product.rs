@@ -59,7 +59,7 @@ impl<T: Real> Product<T> {
         }
         let task = self.task(rows.len(), cols.len());
         let shape = [task.m, task.n, task.k];
-        if tuning.is_none() && task.is_direct() && self.c.rows.is_plain() && is_small(shape) {
+        if tuning.is_none() && task.is_direct() && self.c.rows.is_plain() && is_small::<T>(shape) {
             let Self { a, b, beta, c } = self;
             let a = (a.at(rows.start), a.along.inner_stride(), a.depth.inner_stride());
             let b = (b.at(cols.start), b.depth.inner_stride());
@@ -175,7 +175,8 @@ impl<T: Real> Product<T> {
             let next = cuts.peek().copied().filter(|(_, next)| next.is_whole_pair() && cut.is_whole_pair());
             packed = next.is_some() && pack;
             if let (true, Some((j, next))) = (packed, next) {
-                let gap = a.parts().map(|part| part.count.div_ceil(next.tiles().len())).sum();
+                let most = next.tiles().len().min(block.plan.rows);
+                let gap = a.parts().map(|part| part.count.div_ceil(most)).sum();
                 ahead = Ahead {
                     from: self.source(block, j),
                     from_row: self.b.depth.inner_stride(),
@@ -187,8 +188,9 @@ impl<T: Real> Product<T> {
             }
             for part in a.parts() {
                 let mut part = part;
-                for (height, tiles) in
-                    heights(part.count, cut.tiles().len()).into_iter().filter(|&(_, tiles)| tiles > 0)
+                for (height, tiles) in heights(part.count, cut.tiles().len().min(block.plan.rows))
+                    .into_iter()
+                    .filter(|&(_, tiles)| tiles > 0)
                 {
                     let kernels = match cut.is_whole_pair() {
                         true if ahead.rows > 0 => cut.kernel.packing,
@@ -226,7 +228,7 @@ impl<T: Real> Product<T> {
         }
         for part in a.parts() {
             let mut part = part;
-            let most = block.kernel.whole[block.plan.vectors - 1].len();
+            let most = block.kernel.whole[block.plan.vectors - 1].len().min(block.plan.rows);
             for height in heights(part.count, most).into_iter().flat_map(|(height, tiles)| repeat_n(height, tiles)) {
                 let rows = Rows { count: height, ..part };
                 // SAFETY: rows of this block.
@@ -243,8 +245,7 @@ impl<T: Real> Product<T> {
     unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
         let mut cuts = block.cuts();
         while let Some((j, cut)) = cuts.next() {
-            let alike = if cut.is_edge() { 1 } else { (block.width - j) / cut.width };
-            let alike = if cut.vectors == block.plan.vectors { alike } else { 1 };
+            let alike = cuts.alike(&cut) + 1;
             let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
             let kernels = match block.plan.b {
                 Reading::Streamed if alike > 2 => cut.kernel.streaming[cut.vectors - 1],
@@ -261,7 +262,7 @@ impl<T: Real> Product<T> {
                     rest = rest.after(height);
                 }
             }
-            cuts.skip_columns((alike - 1) * cut.width);
+            cuts.next += (alike - 1) * cut.width;
         }
     }
 
@@ -305,7 +306,10 @@ impl<T: Real> Product<T> {
     unsafe fn pack_block(&self, block: &Block<T>) {
         let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
         let dealt = self.task(0, 0).b_in_place && block.plan.vectors == 2;
-        let whole = if dealt { block.width / strip } else { 0 };
+        let whole = match block.cuts().next() {
+            Some((_, cut)) if dealt && cut.is_whole_pair() => block.cuts().alike(&cut),
+            _ => 0,
+        };
         for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
             let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
             let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());

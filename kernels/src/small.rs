@@ -1,14 +1,22 @@
 //! Small products: operands are read in place and nothing is planned, because a plan would take as long.
 
 use crate::Real;
+use crate::cache::Caches;
 use crate::cut::{Cut, heights};
 use crate::kernel::{Ahead, Kernel, Run};
 use crate::plan::vectors;
 
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
 #[inline]
-pub(crate) fn is_small([m, n, k]: [usize; 3]) -> bool {
-    m.saturating_mul(n).saturating_mul(k) <= 600 * 600 * 600
+pub(crate) fn is_small<T>([m, n, k]: [usize; 3]) -> bool {
+    let tiny = m.saturating_mul(n).saturating_mul(k) <= 64 * 64 * 64;
+    tiny || fits::<T>([m, n, k])
+}
+
+/// Whether A and C each fit half the second level of cache, and B a quarter.
+fn fits<T>([m, n, k]: [usize; 3]) -> bool {
+    let most = Caches::of_this_core().l2 / (4 * size_of::<T>());
+    n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most
 }
 
 /// `C <- A B + beta C` where neighbouring columns of B and of C are neighbours in memory. A comes with its two strides, B

@@ -175,7 +175,16 @@ mod half {
     );
 
     impl Simd<f32> for Avx512Half {
-        x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);
+        x86_arithmetic!(
+            f32,
+            __m256,
+            8,
+            _mm256_set1_ps,
+            _mm256_mul_ps,
+            _mm256_fmadd_ps,
+            _mm256_loadu_ps,
+            _mm256_storeu_ps
+        );
         type Mask = __mmask8;
         no_halves!(f32);
 
@@ -196,7 +205,16 @@ mod half {
     }
 
     impl Simd<f64> for Avx512Half {
-        x86_arithmetic!(f64, __m256d, 4, _mm256_set1_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_loadu_pd, _mm256_storeu_pd);
+        x86_arithmetic!(
+            f64,
+            __m256d,
+            4,
+            _mm256_set1_pd,
+            _mm256_mul_pd,
+            _mm256_fmadd_pd,
+            _mm256_loadu_pd,
+            _mm256_storeu_pd
+        );
         type Mask = __mmask8;
         no_halves!(f64);
 

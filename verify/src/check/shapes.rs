@@ -122,11 +122,14 @@ fn tile_edges(depths: &[usize]) -> Vec<Product> {
 /// Layouts in which columns are contiguous.
 const COLUMNS: [Layout; 3] = [Layout::ColMajor, Layout::Transposed, Layout::PaddedCols];
 
+/// Deep enough for several blocks of any default depth.
+const DEEP: usize = 4096;
+
 /// One less, as much as, and one more than a default block holds, in each dimension alone.
 fn block_edges() -> Vec<Product> {
     let mut all: Vec<Product> = Vec::new();
     for (dtype, bytes, strip) in STRIPS {
-        let Blocks { mc, kc, nc } = Blocks::for_caches(Caches::of_this_core(), bytes, strip);
+        let Blocks { mc, kc, nc } = Blocks::for_caches(Caches::of_this_core(), bytes, DEEP, strip);
         for by in 0..3 {
             for sizes in [[mc - 1 + by, 9, 5], [7, nc - 1 + by, 3], [7, 19, kc - 1 + by], [5, 9, 2 * kc - 1 + by]] {
                 let case = plain(dtype, sizes);
