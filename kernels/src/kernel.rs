@@ -510,7 +510,7 @@ pub(crate) fn prefetch<T>(p: *const T, len: usize) {
 /// As [`prefetch`], but no nearer than the second-level cache: lines a power of two apart would push one another out of the
 /// first.
 #[inline(always)]
-fn prefetch_far<T>(p: *const T, len: usize) {
+pub(crate) fn prefetch_far<T>(p: *const T, len: usize) {
     #[cfg(target_arch = "x86_64")]
     for line in (0..len * size_of::<T>()).step_by(64) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

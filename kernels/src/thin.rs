@@ -4,6 +4,7 @@
 //! are transposed in registers instead, and the lanes hold neighbouring columns.
 
 use crate::Real;
+use crate::kernel::prefetch_far;
 use crate::simd::Transpose;
 
 /// `c <- a B + beta c` with `c` contiguous.
@@ -25,11 +26,14 @@ pub(crate) struct Columns<T> {
 }
 
 /// Groups of columns that are summed side by side: their chains hide one another's latency.
-const GROUPS: usize = 2;
+const GROUPS: usize = 4;
 
 /// Bytes of a column that are read at one visit: a cache line, which would be gone before a second visit where columns lie
 /// a power of two apart.
 const VISIT: usize = 64;
+
+/// How many visits before its own a line is asked for.
+const AHEAD: usize = 8;
 
 /// Computes all columns.
 ///
@@ -37,16 +41,16 @@ const VISIT: usize = 64;
 /// The elements of a, B and c must be readable; c's must be writable, nobody else's, and initialised unless `beta` is 0.
 #[inline(always)]
 pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
-    // Columns a page apart share a set of the first-level cache, which has no room for two groups.
-    let aliased = (job.b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(4096);
-    let most = if aliased { 1 } else { GROUPS };
     let mut first = 0;
     // SAFETY: each call stays within the columns of B, which the caller vouches for.
     unsafe {
+        while job.n - first >= GROUPS * S::LANES {
+            vectors::<T, S, GROUPS>(s, job, first);
+            first += GROUPS * S::LANES;
+        }
         while job.n - first >= S::LANES {
-            let groups = ((job.n - first) / S::LANES).min(most);
-            vectors::<T, S>(s, job, first, groups);
-            first += groups * S::LANES;
+            vectors::<T, S, 1>(s, job, first);
+            first += S::LANES;
         }
         if first < job.n {
             scalars::<T, 8>(job, first, job.n - first);
@@ -54,15 +58,14 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     }
 }
 
-/// Columns `first..first + groups * LANES`, at most `GROUPS` groups.
+/// Columns `first..first + G * LANES`.
 ///
 /// # Safety
 /// As [`columns`]; the columns must be there.
 #[inline(always)]
-unsafe fn vectors<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>, first: usize, groups: usize) {
+unsafe fn vectors<T: Real, S: Transpose<T>, const G: usize>(s: S, job: &Columns<T>, first: usize) {
     let &Columns { n: _, k, a, a_depth, b, b_column, beta, c } = job;
-    let mut acc = [s.splat(T::ZERO); GROUPS];
-    let acc = &mut acc[..groups];
+    let mut acc = [s.splat(T::ZERO); G];
     let group = S::LANES as isize * b_column;
     // SAFETY: every offset is that of an element of a, B or c.
     unsafe {
@@ -78,6 +81,9 @@ unsafe fn vectors<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>, first: usize
         for start in (0..whole).step_by(visit) {
             for (g, acc) in acc.iter_mut().enumerate() {
                 let b = b.offset(g as isize * group);
+                for i in 0..S::LANES {
+                    prefetch_far(b.wrapping_offset(i as isize * b_column).wrapping_add(start + AHEAD * visit), 1);
+                }
                 let mut v = *acc;
                 for p in (start..(start + visit).min(whole)).step_by(S::COLUMNS) {
                     let columns = s.load_columns(b.add(p), b_column);

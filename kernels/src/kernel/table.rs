@@ -19,6 +19,7 @@ macro_rules! kernel_table {
     ) => {
         impl $token {
             /// The kernels of this set.
+            #[allow(dead_code)] // halves are found through the kernels of the whole
             pub(crate) fn kernel<T: Real>(self) -> &'static Kernel<T>
             where
                 $token: Simd<T>,
