@@ -14,8 +14,14 @@ use crate::provenance::Provenance;
 #[serde(tag = "schema")]
 pub enum Row {
     /// The required width of one cell.
-    #[serde(rename = "fathom.width/1")]
+    #[serde(rename = "fathom.width/2")]
     Width(WidthRow),
+    /// The required width that the delta method predicts.
+    #[serde(rename = "fathom.predicted/1")]
+    Predicted(PredictedRow),
+    /// A two-sample test of the streamed sampler against full matrices.
+    #[serde(rename = "fathom.crosscheck/1")]
+    CrossCheck(CrossCheckRow),
     /// The smallest eigenvalue of K^(H), at infinite width.
     #[serde(rename = "fathom.lambda/1")]
     Lambda(LambdaRow),
@@ -27,7 +33,8 @@ pub enum Row {
     Checked(CheckedRow),
 }
 
-/// What is common to all rows that measure a network: architecture, activation, data.
+/// What is common to all rows that measure a network: architecture, activation, data. Rows of one curve agree in all of it but
+/// depth, data_seed and data_hash: several data sets make one curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// `fc`, `resnet`, `conv-resnet`, `linear-resnet` or `block-resnet`.
@@ -38,8 +45,12 @@ pub struct Subject {
     pub depth: usize,
     /// The residual scale, 0 < c_res < 1; absent where no layer has a skip.
     pub c_res: Option<f64>,
-    /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`.
+    /// How the residual scale depends on the depth: `1/H`, `1/sqrt(H)` or `1`; absent where no layer has a skip.
+    pub residual: Option<String>,
+    /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`, without its seed.
     pub data: String,
+    /// The seed that a specification's samples and labels were drawn from; absent for a file.
+    pub data_seed: Option<u64>,
     /// SHA-256 of the normalised inputs and the labels, in hexadecimal.
     pub data_hash: String,
     /// n.
@@ -77,6 +88,8 @@ pub struct WidthRow {
     pub high: Option<f64>,
     /// Measured, extrapolated or censored.
     pub status: Status,
+    /// How m* and its interval were found.
+    pub method: String,
     /// Allowed fraction of failing starts.
     pub delta: f64,
     /// Random starts at each width.
@@ -119,6 +132,60 @@ pub struct Tried {
     pub median_ratio: f64,
     /// Smallest and largest over the starts.
     pub ratio_range: [f64; 2],
+}
+
+/// The required width of one cell by the delta method: ||G - K|| from its limiting Gaussian law, without drawing a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictedRow {
+    /// What was computed.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// `init-closeness` or `init-positivity`.
+    pub criterion: String,
+    /// Allowed fraction of failing starts.
+    pub delta: f64,
+    /// m*.
+    pub width: f64,
+    /// Lower end of its 95 % Monte Carlo interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Draws from the limiting law.
+    pub draws: usize,
+    /// lambda_min(K^(H)).
+    pub lambda0: f64,
+    /// n^2 / lambda0^2: the lemma's width without its constant and logarithm.
+    pub lemma_width: f64,
+    /// The seed of the whole command.
+    pub seed: u64,
+    /// SHA-256 of the cell's configuration, in hexadecimal.
+    pub cell: String,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
+
+/// Whether starts drawn exactly in law, and those of full matrices, have one distribution: a two-sample test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossCheckRow {
+    /// What was drawn.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// m.
+    pub width: usize,
+    /// What was compared: `closeness` (||G - K||), `lambda-min` or `entry`.
+    pub statistic: String,
+    /// `kolmogorov-smirnov`, ...
+    pub test: String,
+    /// Starts in each sample.
+    pub starts: usize,
+    /// The p-value.
+    pub p_value: f64,
+    /// The level below which it refutes that the two agree.
+    pub level: f64,
+    /// The seed of the whole command.
+    pub seed: u64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
 }
 
 /// The infinitely wide network.
@@ -216,10 +283,20 @@ pub fn parse(bytes: &[u8], path: &Path) -> anyhow::Result<RowsRead> {
             Err(_) if !complete => {
                 read.note = Some(format!("{shown}: line {} was cut off when it was written; it is left out", i + 1));
             }
+            Err(_) if schema(line).as_deref() == Some("fathom.width/1") => bail!(
+                "{shown}, line {}: a row of schema fathom.width/1, from an older version: measure again, into a new file",
+                i + 1
+            ),
             Err(error) => bail!("{shown}, line {}: not a row of results: {error}", i + 1),
         }
     }
     Ok(read)
+}
+
+/// The name and version that a line carries.
+fn schema(line: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    Some(value.get("schema")?.as_str()?.to_owned())
 }
 
 /// One line for the eye.

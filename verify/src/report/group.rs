@@ -130,6 +130,8 @@ fn subject(row: &Row) -> Option<&Subject> {
         Row::Width(row) => Some(&row.subject),
         Row::Lambda(row) => Some(&row.subject),
         Row::Curve(row) => Some(&row.subject),
+        Row::Predicted(row) => Some(&row.subject),
+        Row::CrossCheck(row) => Some(&row.subject),
         Row::Checked(_) => None,
     }
 }
@@ -143,6 +145,8 @@ fn cell(row: &Row) -> String {
         Row::Width(row) => format!("width|{}|{}", of(&row.subject), row.criterion),
         Row::Lambda(row) => format!("lambda|{}", of(&row.subject)),
         Row::Curve(row) => format!("curve|{}|{}|{}", of(&row.subject), row.width, row.seed),
+        Row::Predicted(row) => format!("predicted|{}|{}", of(&row.subject), row.criterion),
+        Row::CrossCheck(row) => format!("crosscheck|{}|{}|{}", of(&row.subject), row.width, row.statistic),
         Row::Checked(_) => "checked".to_owned(),
     }
 }
@@ -186,7 +190,7 @@ fn fill<'a>(group: &mut Group<'a>, rows: &[&'a Row]) {
             Row::Width(row) => group.widths.push(row),
             Row::Lambda(row) => group.lambdas.push(row),
             Row::Curve(row) => group.curves.push(row),
-            Row::Checked(_) => {}
+            Row::Predicted(_) | Row::CrossCheck(_) | Row::Checked(_) => {}
         }
     }
     let rank = |subject: &Subject| (arch_rank(&subject.arch), subject.depth);

@@ -210,6 +210,8 @@ pub fn provenance(rows: &[Row]) -> String {
             }
             Row::Lambda(row) => &row.provenance,
             Row::Curve(row) => &row.provenance,
+            Row::Predicted(row) => &row.provenance,
+            Row::CrossCheck(row) => &row.provenance,
             Row::Checked(row) => &row.provenance,
         };
         match makers.iter_mut().find(|(known, _)| *known == maker) {

@@ -47,6 +47,9 @@ impl Settings {
     }
 }
 
+/// How every m* and its interval are found.
+pub const METHOD: &str = "m*: isotonic regression of the pass rate on log m; interval: exact binomial at each width";
+
 /// One cell.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -62,7 +65,7 @@ impl Cell {
         let steps = if self.criterion.trains() { steps } else { 0 };
         let subject = serde_json::to_string(&self.subject).expect("a subject is plain data");
         let settings = format!("{} {max_width} {starts} {delta} {steps} {seed}", self.criterion);
-        hex(&Sha256::digest(format!("fathom.width/1 {subject} {settings}")))
+        hex(&Sha256::digest(format!("fathom.width/2 {subject} {settings}")))
     }
 
     /// The seed of its starts: a function of subject and seed alone, so that criteria look at the same starts.
@@ -90,6 +93,7 @@ impl Cell {
             low: estimate.low,
             high: estimate.high,
             status: estimate.status,
+            method: METHOD.to_owned(),
             delta: self.settings.delta,
             starts: self.settings.starts,
             max_width: self.settings.max_width,

@@ -8,6 +8,7 @@ use fathom_model::condition::{Conditions, NOISE};
 use fathom_model::population::population;
 use fathom_model::{Architecture, Kind};
 
+use super::cell::METHOD;
 use super::{Cell, Criterion, Settings, Starts};
 use crate::cli::SearchArgs;
 use crate::journal::Journal;
@@ -148,6 +149,7 @@ impl Cell {
             low: 1.0,
             high: None,
             status: Status::Censored,
+            method: METHOD.to_owned(),
             delta: self.settings.delta,
             starts: 0,
             max_width: self.settings.max_width,
