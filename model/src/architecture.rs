@@ -68,6 +68,9 @@ pub enum ArchitectureError {
     /// An unknown name.
     #[error("unknown architecture \"{0}\": use fc, resnet, conv-resnet, linear-resnet or block-resnet")]
     Unknown(String),
+    /// An unknown residual scaling.
+    #[error("unknown residual scaling \"{0}\": use 1/H, 1/sqrt(H) or 1")]
+    UnknownResidual(String),
     /// No hidden layer.
     #[error("the depth must be at least 1")]
     NoLayers,
@@ -107,13 +110,54 @@ impl FromStr for Kind {
     }
 }
 
+/// How the scale of a layer with a skip depends on the depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Residual {
+    /// r_h = c_res / H, the paper's.
+    #[default]
+    PerDepth,
+    /// r_h = c_res / sqrt(H): an ablation.
+    PerRootDepth,
+    /// r_h = c_res at every depth: an ablation.
+    Constant,
+}
+
+impl Residual {
+    /// All of them, the paper's first.
+    pub const ALL: [Self; 3] = [Self::PerDepth, Self::PerRootDepth, Self::Constant];
+
+    /// `1/H`, `1/sqrt(H)` or `1`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerDepth => "1/H",
+            Self::PerRootDepth => "1/sqrt(H)",
+            Self::Constant => "1",
+        }
+    }
+}
+
+impl fmt::Display for Residual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Residual {
+    type Err = ArchitectureError;
+
+    fn from_str(name: &str) -> Result<Self, ArchitectureError> {
+        let known = Self::ALL.into_iter().find(|residual| residual.name() == name);
+        known.ok_or_else(|| ArchitectureError::UnknownResidual(name.to_owned()))
+    }
+}
+
 /// What the recurrence does at one layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
     /// How far down its skip reaches: r where x^(h-r) is added, `None` where nothing is. Skips do not overlap: layers
     /// h - r + 1 to h lie under no other.
     pub skip: Option<usize>,
-    /// s_h sqrt(m): sqrt(c_sigma) without a skip, c_res / H with one.
+    /// s_h sqrt(m): sqrt(c_sigma) without a skip, c_res / H (or as [`Residual`] has it) with one.
     pub scale: f64,
     /// d_{h-1} for h = 1; later layers have as many as the network is wide.
     pub input_channels: Option<usize>,
@@ -174,6 +218,7 @@ pub struct Architecture {
     kind: Kind,
     depth: usize,
     c_res: f64,
+    residual: Residual,
     activation: Activation,
     moments: Moments,
     patches: Patches,
@@ -208,7 +253,12 @@ impl Architecture {
         if !(moments.c_sigma > 0.0 && moments.c_sigma.is_finite()) {
             return Err(ArchitectureError::Activation(activation));
         }
-        Ok(Self { kind, depth, c_res, activation, moments, patches })
+        Ok(Self { kind, depth, c_res, residual: Residual::default(), activation, moments, patches })
+    }
+
+    /// The same with another residual scaling.
+    pub fn with_residual(self, residual: Residual) -> Self {
+        Self { residual, ..self }
     }
 
     /// Which of them.
@@ -224,6 +274,11 @@ impl Architecture {
     /// The residual scale; `None` where no layer has a skip.
     pub fn c_res(&self) -> Option<f64> {
         self.kind.is_residual().then_some(self.c_res)
+    }
+
+    /// How the residual scale depends on the depth; `None` where no layer has a skip.
+    pub fn residual(&self) -> Option<Residual> {
+        self.kind.is_residual().then_some(self.residual)
     }
 
     /// sigma.
@@ -251,7 +306,13 @@ impl Architecture {
             Kind::BlockResNet if h % 2 == 1 => Some(2),
             Kind::BlockResNet => (h == self.depth).then_some(1),
         };
-        let scale = if skip.is_some() { self.c_res / self.depth as f64 } else { self.moments.c_sigma.sqrt() };
+        let depth = self.depth as f64;
+        let scale = match (skip, self.residual) {
+            (None, _) => self.moments.c_sigma.sqrt(),
+            (Some(_), Residual::PerDepth) => self.c_res / depth,
+            (Some(_), Residual::PerRootDepth) => self.c_res / depth.sqrt(),
+            (Some(_), Residual::Constant) => self.c_res,
+        };
         Layer { skip, scale, input_channels: (h == 1).then_some(self.patches.channels) }
     }
 

@@ -203,17 +203,10 @@ pub fn provenance(rows: &[Row]) -> String {
     let mut makers: Vec<(&Provenance, usize)> = Vec::new();
     let mut seeds: Vec<String> = Vec::new();
     for row in rows {
-        let maker = match row {
-            Row::Width(row) => {
-                seeds.push(row.seed.to_string());
-                &row.provenance
-            }
-            Row::Lambda(row) => &row.provenance,
-            Row::Curve(row) => &row.provenance,
-            Row::Predicted(row) => &row.provenance,
-            Row::CrossCheck(row) => &row.provenance,
-            Row::Checked(row) => &row.provenance,
-        };
+        if let Row::Width(row) = row {
+            seeds.push(row.seed.to_string());
+        }
+        let maker = row.provenance();
         match makers.iter_mut().find(|(known, _)| *known == maker) {
             Some((_, count)) => *count += 1,
             None => makers.push((maker, 1)),
