@@ -6,7 +6,9 @@ use rand_distr::{Binomial, Distribution, StandardNormal};
 
 use crate::laws::isotonic::{Isotonic, Passes};
 use crate::provenance::Provenance;
-use crate::rows::{CheckedRow, CrossCheckRow, CurveRow, LambdaRow, PredictedRow, Row, Status, Subject, Tried, WidthRow};
+use crate::rows::{
+    CheckedRow, CrossCheckRow, CurveRow, LambdaRow, PredictedRow, Row, Status, Subject, Tried, WidthRow,
+};
 
 /// The widest width of the made-up searches.
 pub const BUDGET: usize = 1 << 24;

@@ -38,11 +38,8 @@ impl Isotonic {
     pub fn crossing(&mut self, runs: impl IntoIterator<Item = Passes>, rate: f64) -> Option<f64> {
         self.blocks.clear();
         for run in runs {
-            let mut block = Block {
-                passes: run.passes as f64,
-                starts: run.starts as f64,
-                ends: [run.log_width, run.log_width],
-            };
+            let mut block =
+                Block { passes: run.passes as f64, starts: run.starts as f64, ends: [run.log_width, run.log_width] };
             while let Some(last) = self.blocks.last().filter(|last| last.rate() >= block.rate()) {
                 block = Block {
                     passes: last.passes + block.passes,

@@ -103,14 +103,8 @@ impl Sample {
 
     /// The likelihood and its derivatives.
     fn at(&self, line: [f64; 2], excess: f64) -> Peak {
-        let mut peak = Peak {
-            line,
-            value: 0.0,
-            gradient: [0.0; 2],
-            hessian: [0.0; 3],
-            slope_in_excess: 0.0,
-            squares: 0.0,
-        };
+        let mut peak =
+            Peak { line, value: 0.0, gradient: [0.0; 2], hessian: [0.0; 3], slope_in_excess: 0.0, squares: 0.0 };
         for row in &self.rows {
             let variance = row.variance + excess;
             let residual = row.y - line[0] - line[1] * row.x;

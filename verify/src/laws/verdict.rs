@@ -131,8 +131,7 @@ impl Laws {
 
     /// As [`Laws::new`], with so many resamples.
     pub fn with_resamples(curve: &Curve<'_>, count: usize) -> Option<Self> {
-        let rows: Vec<&WidthRow> =
-            curve.rows.iter().filter(|row| row.subject.depth >= FIRST_DEPTH).copied().collect();
+        let rows: Vec<&WidthRow> = curve.rows.iter().filter(|row| row.subject.depth >= FIRST_DEPTH).copied().collect();
         let seen = observations(&rows);
         let (distinct, ends) = depths(&seen);
         if distinct < FEWEST_DEPTHS {
