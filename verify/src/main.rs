@@ -13,12 +13,15 @@ mod command;
 mod dump;
 mod interrupt;
 mod journal;
+mod laws;
 mod progress;
 mod provenance;
 mod report;
 mod rows;
 mod samples;
 mod study;
+#[cfg(test)]
+mod synthetic;
 mod training;
 
 /// What the user asked for cannot be done as asked: exit code 2.

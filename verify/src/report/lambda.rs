@@ -4,10 +4,15 @@ use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, Look, Panel, Sample, Stroke};
 use super::group::{Group, archs};
 use super::number::significant;
+use crate::rows::LambdaRow;
 
 /// The figure; none without rows.
 pub fn figure(group: &Group<'_>) -> Option<Figure> {
-    let rows = || group.lambdas.iter().filter(|row| row.lambda0 > 0.0 && row.lambda0.is_finite());
+    let mut shown: Vec<&LambdaRow> =
+        group.lambdas.iter().filter(|row| row.lambda0 > 0.0 && row.lambda0.is_finite()).copied().collect();
+    // Of several data sets the first.
+    shown.dedup_by(|a, b| a.subject.arch == b.subject.arch && a.subject.depth == b.subject.depth);
+    let rows = || shown.iter();
     let depths = rows().map(|row| row.subject.depth as f64);
     let x = Axis::spanning("depth H (hidden layers)", "depth", Scale::Linear, Kind::Whole, depths)?;
     let values = rows().map(|row| row.lambda0);

@@ -1,6 +1,6 @@
 //! Numbers as a reader wants them: few digits, real superscripts.
 
-use super::fit::Estimate;
+use crate::laws::Estimate;
 
 /// `power` as superscript digits.
 pub fn superscript(power: i32) -> String {
