@@ -33,6 +33,7 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode> {
     let provenance = Provenance { config: Some(study.hash()), ..Provenance::here() };
     let mut journal = width::open(&args.out.join("rows.jsonl"), &study)?;
 
+    width::warn_of_memory(&batches);
     eprintln!("1. checking the kernels");
     let outcome = check::check(&[], None, true)?;
     check::print(&mut std::io::stderr().lock(), &outcome)?;

@@ -11,7 +11,7 @@ use crate::cli::WidthArgs;
 use crate::interrupt;
 use crate::journal::Journal;
 use crate::progress::Progress;
-use crate::provenance::Provenance;
+use crate::provenance::{Provenance, available_memory};
 use crate::rows::Row;
 use crate::study::{Batch, Run, Shard, Study, StudyFile, Table, units};
 
@@ -44,6 +44,7 @@ pub fn run(args: &WidthArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(path) = &args.out else { bail!(crate::Usage("give --out ROWS.jsonl".to_owned())) };
+    warn_of_memory(&batches);
     let mut journal = open(path, &study)?;
     interrupt::listen()?;
     let progress = Progress::new(batches.iter().map(units).sum());
@@ -88,6 +89,20 @@ pub fn open(path: &Path, study: &Study) -> Result<Journal> {
     }
     study.write_beside(path)?;
     Ok(journal)
+}
+
+/// Says so when the widest runs would not fit, which a smaller max_width or budget mends.
+pub fn warn_of_memory(batches: &[Batch]) {
+    let widest = batches.iter().map(|batch| batch.cost().bytes).fold(0.0, f64::max) * rayon::current_num_threads() as f64;
+    if let Some(available) = available_memory().filter(|available| *available < widest) {
+        eprintln!(
+            "note: the widest networks would take {} on {} threads, and {} are free: give a smaller --max-width or --budget, or \
+             fewer threads by RAYON_NUM_THREADS",
+            dry_run::memory(widest),
+            rayon::current_num_threads(),
+            dry_run::memory(available)
+        );
+    }
 }
 
 fn print(out: &mut impl Write, rows: &[Row], batches: &[Batch]) -> Result<()> {
