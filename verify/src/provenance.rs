@@ -23,6 +23,9 @@ pub struct Provenance {
     pub platform: String,
     /// Versions of the libraries that results are checked against.
     pub oracles: Vec<String>,
+    /// SHA-256 of the resolved study that a row belongs to, in hexadecimal; absent outside a study.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
 }
 
 impl Provenance {
@@ -38,6 +41,7 @@ impl Provenance {
             caches: caches(),
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             oracles: env!("FATHOM_ORACLES").split(';').map(str::to_owned).collect(),
+            config: None,
         }
     }
 }

@@ -247,6 +247,78 @@ pub struct CheckedRow {
     pub provenance: Provenance,
 }
 
+impl Subject {
+    /// Its settings in a few words.
+    pub fn name(&self) -> String {
+        let Self { arch, depth, activation, .. } = self;
+        let data_seed = self.data_seed.map(|seed| format!(" #{seed}")).unwrap_or_default();
+        let scale = match (self.c_res, self.residual.as_deref()) {
+            (Some(c_res), Some("1/H")) => format!(" c_res {c_res}"),
+            (Some(c_res), Some(residual)) => format!(" c_res {c_res} x {residual}"),
+            _ => String::new(),
+        };
+        format!("{arch} H={depth} {activation}{scale} {}{data_seed}", self.data)
+    }
+
+    /// It as JSON: what rows of one subject have in common, to the bit.
+    fn key(&self) -> String {
+        serde_json::to_string(self).expect("a subject is plain data")
+    }
+}
+
+impl CurveRow {
+    /// What a curve of `subject` is recognised by.
+    pub fn key(subject: &Subject, width: usize, seed: u64) -> String {
+        format!("curve {} {width} {seed}", subject.key())
+    }
+}
+
+impl Row {
+    /// What a second row of the same cell would have in common with it; `None` where each row stands for itself.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Width(row) => Some(format!("width {}", row.cell)),
+            Self::Predicted(row) => Some(format!("predicted {}", row.cell)),
+            Self::Lambda(row) => Some(format!("lambda {}", row.subject.key())),
+            Self::Curve(row) => Some(CurveRow::key(&row.subject, row.width, row.seed)),
+            Self::CrossCheck(row) => {
+                Some(format!("crosscheck {} {} {} {}", row.subject.key(), row.width, row.statistic, row.seed))
+            }
+            Self::Checked(_) => None,
+        }
+    }
+
+    /// The key of the row of the infinitely wide network that a required width comes with.
+    pub fn lambda_key(&self) -> Option<String> {
+        match self {
+            Self::Width(row) => Some(format!("lambda {}", row.subject.key())),
+            _ => None,
+        }
+    }
+
+    /// What was found, without how long it took and where: the same bits on every machine and in every order.
+    pub fn found(&self) -> serde_json::Value {
+        let mut row = serde_json::to_value(self).expect("a row is plain data");
+        if let Some(fields) = row.as_object_mut() {
+            fields.remove("seconds");
+            fields.remove("provenance");
+        }
+        row
+    }
+
+    /// The program and machine that made it.
+    pub fn provenance(&self) -> &Provenance {
+        match self {
+            Self::Width(row) => &row.provenance,
+            Self::Predicted(row) => &row.provenance,
+            Self::CrossCheck(row) => &row.provenance,
+            Self::Lambda(row) => &row.provenance,
+            Self::Curve(row) => &row.provenance,
+            Self::Checked(row) => &row.provenance,
+        }
+    }
+}
+
 /// The rows of a results file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowsRead {

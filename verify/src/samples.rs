@@ -95,7 +95,7 @@ impl Samples {
             activation: architecture.activation().to_string(),
             depth: architecture.depth(),
             c_res: architecture.c_res(),
-            residual: architecture.c_res().map(|_| "1/H".to_owned()),
+            residual: architecture.residual().map(|residual| residual.to_string()),
             data: self.source.clone(),
             data_seed: self.seed,
             data_hash: self.hash.clone(),

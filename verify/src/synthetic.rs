@@ -27,6 +27,7 @@ pub fn provenance() -> Provenance {
         caches: "L1 32K, L2 1024K, L3 32768K".into(),
         platform: "linux-x86_64".into(),
         oracles: vec!["faer 0.24.4".into(), "matrixmultiply 0.3.11".into()],
+        config: None,
     }
 }
 

@@ -72,13 +72,17 @@ fn guide(arch: &str, data: &[Datum], chi1: Option<f64>) -> Option<(Vec<Datum>, S
         let chi1 = chi1.filter(|&chi1| chi1 < 1.0)?;
         let at = |h: f64| Datum::bare(h, last.y * chi1.powf(h - last.x));
         let words = format!("fc, theory: × χ₁ = {} per layer", significant(chi1, 3));
-        return (last.x > first).then(|| (vec![at(first), at(last.x)], words));
+        return (last.x > first).then(|| (curve(first, last.x, at), words));
     }
     let first = first.max(2.0);
-    let steps = 24;
     let at = |h: f64| Datum::bare(h, last.y * (last.x / h).powi(2));
-    let line = (0..=steps).map(|i| at(first + (last.x - first) * f64::from(i) / f64::from(steps))).collect();
-    (last.x > first).then(|| (line, format!("{arch}, guide: ∝ H⁻²")))
+    (last.x > first).then(|| (curve(first, last.x, at), format!("{arch}, guide: ∝ H⁻²")))
+}
+
+/// Points close enough to look like a curve on any axis.
+fn curve(first: f64, last: f64, at: impl Fn(f64) -> Datum) -> Vec<Datum> {
+    const STEPS: u32 = 24;
+    (0..=STEPS).map(|i| at(first + (last - first) * f64::from(i) / f64::from(STEPS))).collect()
 }
 
 fn caption(chi1: Option<f64>) -> String {

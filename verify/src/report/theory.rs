@@ -42,7 +42,8 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         caption: "Dotted, with its 95 % Monte Carlo band: the width at which the Gram matrix's fluctuation, linearised around \
                   infinite width, meets the criterion. It is computed from the activation and the data alone, with nothing \
                   fitted to the points, and it also reaches depths whose width no machine could run. The lemma's n²/λ₀² lacks \
-                  the constant that the paper does not state: compare slopes only."
+                  the constant that the paper does not state: compare slopes only. With skips λ₀ falls about as H⁻², so that this line \
+                  rises as H⁴."
             .to_owned(),
     };
     (!figure.panels.is_empty()).then_some(figure)
