@@ -93,7 +93,8 @@ pub fn open(path: &Path, study: &Study) -> Result<Journal> {
 
 /// Says so when the widest runs would not fit, which a smaller max_width or budget mends.
 pub fn warn_of_memory(batches: &[Batch]) {
-    let widest = batches.iter().map(|batch| batch.cost().bytes).fold(0.0, f64::max) * rayon::current_num_threads() as f64;
+    let widest =
+        batches.iter().map(|batch| batch.cost().bytes).fold(0.0, f64::max) * rayon::current_num_threads() as f64;
     if let Some(available) = available_memory().filter(|available| *available < widest) {
         eprintln!(
             "note: the widest networks would take {} on {} threads, and {} are free: give a smaller --max-width or --budget, or \

@@ -39,6 +39,9 @@ pub enum Verdict {
     /// The interval of the growth per layer holds 1, and both its ends mean a change by less than [`FLAT`] over all depths
     /// fitted.
     Flat,
+    /// The interval excludes 1, but both its ends mean a change by less than [`FLAT`] over all depths fitted, too small a one
+    /// to name a law.
+    NearlyFlat,
     /// None of these.
     Undecided,
 }
@@ -50,6 +53,7 @@ impl Verdict {
             Verdict::Exponential => "exponential",
             Verdict::Power => "power",
             Verdict::Flat => "flat",
+            Verdict::NearlyFlat => "nearly flat",
             Verdict::Undecided => "undecided",
         }
     }
@@ -169,7 +173,11 @@ impl Laws {
         }
         let change = self.change();
         let small = change.high <= FLAT && change.low >= 1.0 / FLAT;
-        if change.contains(1.0) && small { Verdict::Flat } else { Verdict::Undecided }
+        match (small, change.contains(1.0)) {
+            (true, true) => Verdict::Flat,
+            (true, false) => Verdict::NearlyFlat,
+            (false, _) => Verdict::Undecided,
+        }
     }
 
     /// The factor by which m changes over all depths fitted, by the exponential law.

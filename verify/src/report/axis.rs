@@ -103,7 +103,9 @@ impl Axis {
                 let labelled = if crowded { value.is_power_of_two() } else { all(value) };
                 Tick { at: value as f64, label: labelled.then(|| whole(value)) }
             };
-            return (first.max(1)..=last).map(tick).collect();
+            // Further up, ticks without labels would run together.
+            let shown = |tick: &Tick| tick.label.is_some() || tick.at < 16.0;
+            return (first.max(1)..=last).map(tick).filter(shown).collect();
         }
         let step = (last - first) / most.max(1) + 1;
         (first..=last)

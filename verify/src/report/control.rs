@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::group::Sorted;
-use super::number::{interval, significant};
+use super::number::{significant, telling};
 use super::outline::{Outline, select};
 use crate::laws::Verdict;
 
@@ -62,17 +62,15 @@ fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
 fn line(finding: &Finding<'_>) -> String {
     let Some(laws) = &finding.laws else { return String::new() };
     let [from, to] = laws.depths;
+    let direction = if laws.exponential.b.value < 0.0 { ", falling" } else { "" };
     format!(
-        "{} (χ₁ = {}): a factor of {} per layer over H = {from} to {to}, against none expected; {}.",
+        "{} (χ₁ = {}): {}{}; over H = {from} to {to} a factor of {} per layer and of {} in all, exponent {}.",
         finding.subject().activation,
         significant(finding.chi1.unwrap_or(f64::NAN), 3),
-        interval(&laws.exponential.growth(), 3),
-        match laws.verdict {
-            Verdict::Exponential if laws.exponential.b.low > 0.0 => "exponential".to_owned(),
-            Verdict::Exponential => "an exponential fall".to_owned(),
-            Verdict::Power => format!("a power of H, exponent {}", super::number::fixed_interval(&laws.power.b, 2)),
-            Verdict::Flat => "flat".to_owned(),
-            Verdict::Undecided => "no law decided".to_owned(),
-        }
+        laws.verdict.name(),
+        if matches!(laws.verdict, Verdict::Exponential | Verdict::Power) { direction } else { "" },
+        telling(&laws.exponential.growth()),
+        telling(&laws.change()),
+        telling(&laws.power.b)
     )
 }

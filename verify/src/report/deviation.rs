@@ -5,7 +5,7 @@ use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, GREY, INK, Look, Panel, Sample, Stroke};
 use super::finding::Finding;
 use super::group::{Group, archs};
-use crate::rows::WidthRow;
+use crate::rows::{Tried, WidthRow};
 
 /// Most depths of one panel: more lines cannot be told apart.
 const MOST: usize = 6;
@@ -95,9 +95,8 @@ fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
         let look = Look::graded(i, rows.len());
         let stroke = Stroke::solid(look.color, 1.5);
         let series = format!("{arch}, H = {}", row.subject.depth);
-        let data: Vec<Datum> = row
-            .tried
-            .iter()
+        let data: Vec<Datum> = thinned(&row.tried)
+            .into_iter()
             .map(|tried| Datum {
                 x: tried.width as f64,
                 y: tried.median_ratio * BOUND,
@@ -110,6 +109,17 @@ fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
         legend.push(Entry::new(Sample::marked(stroke, look, true), format!("H = {}", row.subject.depth)));
     }
     Panel { title: arch.to_owned(), id: arch.to_owned(), x: x.clone(), y: y.clone(), elements, legend }
+}
+
+/// Widths at least a doubling apart, nearly: the search lies close where pass rates change.
+fn thinned(tried: &[Tried]) -> Vec<&Tried> {
+    let mut kept: Vec<&Tried> = Vec::new();
+    for tried in tried {
+        if kept.last().is_none_or(|last| tried.width as f64 >= 1.9 * last.width as f64) {
+            kept.push(tried);
+        }
+    }
+    kept
 }
 
 /// A line of slope -1/2 through the centre of the panel's points, as long as they reach.

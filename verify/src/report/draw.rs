@@ -116,21 +116,16 @@ fn element<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, element: &Element, spo
     }
 }
 
-/// The area between the intervals of two neighbours, cut off at the borders above and below.
+/// The area between the intervals of two neighbours.
 fn band<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     pair: [(&Datum, Spot); 2],
     color: Rgb,
     spots: &Spots<'_>,
 ) -> Result<()> {
-    let area = spots.area;
     let height = |value: Option<f64>, at: f64| {
-        let at = value.filter(|&value| spots.y.shows(value)).map_or(at, |value| spots.height(value));
-        at.clamp(area.y, area.y + area.h)
+        value.filter(|&value| spots.y.shows(value)).map_or(at, |value| spots.height(value))
     };
-    if pair.iter().any(|(_, [x, _])| *x < area.x || *x > area.x + area.w) {
-        return Ok(());
-    }
     let [(first, [x0, y0]), (second, [x1, y1])] = pair;
     let corners = [
         [x0, height(first.low, y0)],
@@ -138,7 +133,7 @@ fn band<B: DrawingBackend>(
         [x1, height(second.high, y1)],
         [x0, height(first.high, y0)],
     ];
-    canvas.polygon(&corners, color)
+    canvas.clipped_polygon(&corners, spots.area, color)
 }
 
 /// The bar of an interval; an end that is not known has no cap.

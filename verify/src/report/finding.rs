@@ -1,6 +1,6 @@
 //! What was found: the growth of the required width with depth, in numbers and in a sentence.
 
-use super::number::{fixed_interval, interval, significant};
+use super::number::{significant, telling};
 use super::pooled::{Pooled, pooled};
 use crate::laws::verdict::{FEWEST_DEPTHS, FLAT};
 use crate::laws::{Curve, Law, Laws, Verdict};
@@ -66,7 +66,7 @@ impl<'a> Finding<'a> {
             "{}: over H = {from} to {to} the required width {} by a factor of {} per layer (95 % interval; {}). {}",
             self.arch(),
             if growth.low > 1.0 { "grows" } else { "changes" },
-            interval(&growth, 3),
+            telling(&growth),
             self.counts(),
             verdict(laws)
         );
@@ -120,14 +120,17 @@ fn verdict(laws: &Laws) -> String {
     let change = laws.change();
     match laws.verdict {
         Verdict::Exponential => format!("The law is exponential, m ∝ exp(bH): {}.", evidence(laws, Law::Exponential)),
-        Verdict::Power => format!(
-            "The law is a power, m ∝ Hᵇ with b = {}: {}.",
-            fixed_interval(&laws.power.b, 2),
-            evidence(laws, Law::Power)
-        ),
+        Verdict::Power => {
+            format!("The law is a power, m ∝ Hᵇ with b = {}: {}.", telling(&laws.power.b), evidence(laws, Law::Power))
+        }
         Verdict::Flat => format!(
             "It is flat: 1 lies inside the interval, which holds the change over all these layers below a factor of {}.",
             significant(change.high.max(1.0 / change.low), 3)
+        ),
+        Verdict::NearlyFlat => format!(
+            "It is nearly flat: 1 lies outside the interval, but over all these layers the change is a factor of {}, and no law is \
+             decided.",
+            telling(&change)
         ),
         Verdict::Undecided if growth.contains(1.0) => format!(
             "Undecided: 1 lies inside the interval, but a change by a factor of {} over all these layers is not excluded \
@@ -135,8 +138,9 @@ fn verdict(laws: &Laws) -> String {
             significant(change.high.max(1.0 / change.low), 3)
         ),
         Verdict::Undecided => format!(
-            "1 lies outside the interval, so it {}, but by which law is undecided: {}.",
+            "1 lies outside the interval, so it {}, over all these layers by a factor of {}, but by which law is undecided: {}.",
             if growth.value > 1.0 { "grows" } else { "shrinks" },
+            telling(&change),
             undecided(laws)
         ),
     }

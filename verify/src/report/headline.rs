@@ -5,7 +5,7 @@ use super::comparison::comparisons;
 use super::control;
 use super::finding::Finding;
 use super::group::Sorted;
-use super::number::{interval, significant};
+use super::number::{significant, telling};
 use super::outline::{Outline, select};
 use crate::laws::Separation;
 
@@ -58,11 +58,11 @@ fn separations(findings: &[&Finding<'_>]) -> Vec<String> {
 fn separation(first: &Finding<'_>, second: &Finding<'_>) -> Option<String> {
     let separation = Separation::new(first.laws.as_ref()?, second.laws.as_ref()?);
     Some(format!(
-        "{} and {} are separated by {} standard errors: ln growth per layer differs by {}, standard error {}.",
+        "{} against {}: separated by {} standard errors; ln growth per layer differs by {}, standard error {}.",
         first.arch(),
         second.arch(),
         significant(separation.z().abs(), 3),
-        interval(&separation.difference, 3),
+        telling(&separation.difference),
         significant(separation.error, 2)
     ))
 }

@@ -85,8 +85,8 @@ fn headline(headlines: &Headlines) -> String {
     } else {
         format!("<p>For the criterion {HEADLINE}:</p>\n{}", list(&headlines.findings))
     };
-    for line in &headlines.separations {
-        text += &format!("<p>{}</p>\n", typeset(line));
+    if !headlines.separations.is_empty() {
+        text += &list(&headlines.separations);
     }
     if let Some((first, rest)) = headlines.control.split_first() {
         let (name, said) = first.split_once(": ").unwrap_or(("Control", first));

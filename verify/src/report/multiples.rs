@@ -120,7 +120,8 @@ fn graded(
         let middle = (groups.len() as f64 - 1.0) / 2.0;
         let line = |(i, group): (usize, &&Group<'_>)| {
             let finding = *select(&sorted.of(group), criterion, Some(arch)).first()?;
-            let nudge = (i as f64 - middle) * 1.5;
+            let step = (16.0 / groups.len() as f64).clamp(1.0, 4.0);
+            let nudge = (i as f64 - middle) * step;
             Some(Series { finding, name: name(group), look: Look::graded(i, groups.len()), nudge })
         };
         let mut series: Vec<Series<'_, '_>> = groups.iter().enumerate().filter_map(line).collect();

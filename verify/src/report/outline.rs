@@ -43,10 +43,21 @@ impl Outline {
             }
         }
         outline.samples.sort_by_key(|&place| groups[place].samples);
-        let scale = |&place: &usize| groups[place].scale.clone();
-        outline.scales.sort_by(|a, b| scale(a).partial_cmp(&scale(b)).unwrap_or(std::cmp::Ordering::Equal));
+        outline.scales.sort_by(|&a, &b| scale_rank(&groups[a]).total_cmp(&scale_rank(&groups[b])));
         Some(outline)
     }
+}
+
+/// Residual scales that fall with depth first, and of those the smallest.
+fn scale_rank(group: &Group<'_>) -> f64 {
+    let Some((c_res, residual)) = &group.scale else { return 0.0 };
+    let fall = match residual.as_deref() {
+        Some("1/sqrt(H)") => 1.0,
+        Some("1") => 2.0,
+        _ => 0.0,
+    };
+    // c_res lies below 1.
+    fall + c_res
 }
 
 /// The findings of one criterion, and of one architecture if given.

@@ -13,7 +13,7 @@ const SQUASHED: usize = 2;
 
 /// The figure of one criterion; none without findings.
 pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> Option<Figure> {
-    let series = Series::apart(findings, |finding| finding.arch().to_owned(), 7.0);
+    let series = Series::apart(findings, |finding| finding.arch().to_owned(), 5.0);
     let all = series.iter().flat_map(|series| series.points(usize::MAX)).map(|point| point.depth).max()?;
     let cut = cut(&series, all);
     let panels: Vec<Panel> = [(Law::Exponential, cut), (Law::Power, all)]

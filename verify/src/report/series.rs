@@ -2,9 +2,9 @@
 
 use super::figure::{Datum, Element, Entry, Form, GREY, Look, Marker, Sample, Stroke, tint};
 use super::finding::Finding;
-use super::number::{fixed_interval, significant};
+use super::number::telling;
 use super::pooled::Pooled;
-use crate::laws::{Fit, Law, Laws, Verdict};
+use crate::laws::{Fit, Law, Laws};
 use crate::rows::Status;
 
 /// A curve with its look and its name.
@@ -150,19 +150,13 @@ impl<'s, 'a> Series<'s, 'a> {
     }
 }
 
-/// A fit in a legend: the growth per layer, or the exponent.
+/// A fit in a legend: the growth per layer with the verdict, or the exponent.
 fn fitted(laws: &Laws, law: Law) -> String {
-    let named = match (law, laws.verdict) {
-        (Law::Exponential, Verdict::Exponential) | (Law::Power, Verdict::Power) => " (the law named)",
-        _ => "",
-    };
     match law {
         Law::Exponential => {
-            let growth = laws.exponential.growth();
-            let [value, low, high] = [growth.value, growth.low, growth.high].map(|value| significant(value, 3));
-            format!("× {value} per layer [{low}, {high}]{named}")
+            format!("× {} per layer; {}", telling(&laws.exponential.growth()), laws.verdict.name())
         }
-        Law::Power => format!("b = {}{named}", fixed_interval(&laws.power.b, 2)),
+        Law::Power => format!("b = {}", telling(&laws.power.b)),
     }
 }
 

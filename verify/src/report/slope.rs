@@ -35,7 +35,7 @@ pub fn figure(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
         let look = Look::of_arch(arch, i);
         let of_arch = findings.iter().filter(|finding| finding.arch() == arch);
         let data = of_arch.filter_map(|finding| datum(finding)).collect();
-        elements.push(Element::points(arch, "growth", data, look, true).nudged(i as f64 * 3.0 - 3.0));
+        elements.push(Element::points(arch, "growth", data, look, true).nudged(i as f64 * 7.0 - 7.0));
         legend.push(Entry::new(Sample::marker(look, true), arch));
     }
     legend.push(Entry::new(Sample::line(dots), "theory for deep fc networks: χ₁⁻², where χ₁ < 1"));

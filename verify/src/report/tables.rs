@@ -10,7 +10,7 @@ use super::comparison::{Comparison, comparisons};
 use super::finding::Finding;
 use super::group::{Group, meaning};
 use super::html::typeset;
-use super::number::{fixed_interval, interval, significant, whole};
+use super::number::{significant, telling, whole};
 use super::picture::escaped;
 use crate::laws::verdict::{FLAT, MARGIN, RESAMPLES, SHARE};
 use crate::laws::{Law, Laws, Verdict};
@@ -40,14 +40,13 @@ pub fn folded(title: &str, html: &str) -> String {
 pub fn laws(findings: &[&Finding<'_>], name: &dyn Fn(&Finding<'_>) -> String) -> String {
     let mut columns = vec![
         ("network", "name"),
-        ("growth per layer, exp(b)", "number"),
-        ("exponent, m* ∝ Hᵇ", "number"),
+        ("growth per layer", "number"),
+        ("exponent", "number"),
         ("law", "name"),
-        ("ΔAICc (exp better, power better)", "number"),
+        ("ΔAICc (resamples for exp., power)", "number"),
         ("scatter", "number"),
         ("H", "number"),
-        ("measured, extrapolated, censored", "number"),
-        ("data sets", "number"),
+        ("rows", "number"),
     ];
     let names: Vec<String> = findings.iter().map(|finding| name(finding)).collect();
     let criteria: Vec<&str> = findings.iter().map(|finding| finding.criterion()).collect();
@@ -74,23 +73,21 @@ pub fn laws(findings: &[&Finding<'_>], name: &dyn Fn(&Finding<'_>) -> String) ->
 
 fn law_row(finding: &Finding<'_>) -> Vec<String> {
     let counts = [Status::Measured, Status::Extrapolated, Status::Censored].map(|status| finding.count(status));
-    let counts = counts.map(|count| count.to_string()).join(", ");
+    let counts = counts.map(|count| count.to_string()).join(" + ");
     let Some(laws) = &finding.laws else {
-        let sets = crate::laws::curve::data_sets(finding.rows()).1;
         let dash = || "–".to_owned();
         let none = "too few depths".to_owned();
-        return vec![finding.arch().to_owned(), dash(), dash(), none, dash(), dash(), dash(), counts, sets.to_string()];
+        return vec![finding.arch().to_owned(), dash(), dash(), none, dash(), dash(), dash(), counts];
     };
     vec![
         finding.arch().to_owned(),
-        interval(&laws.exponential.growth(), 3),
-        fixed_interval(&laws.power.b, 2),
+        telling(&laws.exponential.growth()),
+        telling(&laws.power.b),
         law(laws),
         preference(laws),
         scatter(laws),
         format!("{} to {}", laws.depths[0], laws.depths[1]),
         counts,
-        laws.data_sets.to_string(),
     ]
 }
 
@@ -99,7 +96,7 @@ fn law(laws: &Laws) -> String {
     let falls = match laws.verdict {
         Verdict::Exponential => laws.exponential.b.value < 0.0,
         Verdict::Power => laws.power.b.value < 0.0,
-        Verdict::Flat | Verdict::Undecided => false,
+        Verdict::Flat | Verdict::NearlyFlat | Verdict::Undecided => false,
     };
     if falls { format!("{name}, falling") } else { name.to_owned() }
 }
@@ -121,7 +118,8 @@ fn scatter(laws: &Laws) -> String {
 /// How laws are fitted and named.
 pub fn rule() -> String {
     let text = format!(
-        "Fits start at H = 2: at H = 1 no layer lies below the last, so nothing accumulates, and no network has a skip. A row of \
+        "Growth per layer is exp(b) of m = c exp(bH), the exponent is b of m = c Hᵇ. Rows are measured + extrapolated + censored. \
+         Fits start at H = 2: at H = 1 no layer lies below the last, so nothing accumulates, and no network has a skip. A row of \
          one data set has ln m* with the variance of its own interval plus one that all rows share, the scatter; a censored row \
          counts with the probability that it lies above the widest run (a Tobit likelihood). ΔAICc is the AICc of the power law \
          less that of the exponential; in brackets, in how many of {RESAMPLES} bootstrap resamples over starts and data sets \
@@ -129,7 +127,8 @@ pub fn rule() -> String {
          percentiles; the likelihood's, with Student's t on the residuals; and, from three data sets on, Student's t on a \
          jackknife over data sets. A law is named only if its AICc is smaller by at least {MARGIN}, also in at least {} % of \
          the resamples, and the interval of its b excludes 0. A curve is flat if the interval of its growth holds 1 and neither \
-         end means a change by a factor of {FLAT} over all depths fitted. All else is undecided: a name describes these depths, \
+         end means a change by a factor of {FLAT} over all depths fitted, and nearly flat if it excludes 1 but means no such \
+         change either. All else is undecided: a name describes these depths, \
          and proves nothing about deeper networks.",
         significant(100.0 * SHARE, 3)
     );

@@ -11,6 +11,9 @@ use super::series::{Detail, Series, heights, key, predictions};
 /// A prediction this much deeper than the last measurement gets a panel of its own.
 const DEEPER: f64 = 2.0;
 
+/// From this depth on, depths of networks with skips are spaced by their logarithm.
+const LONG: f64 = 12.0;
+
 /// The figure of one criterion, a panel for each architecture, and one more where predictions reach far beyond measurements;
 /// none without predictions.
 pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> Option<Figure> {
@@ -39,7 +42,8 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         caption: "Dotted, with its 95 % Monte Carlo band: the width at which the Gram matrix's fluctuation, linearised around \
                   infinite width, meets the criterion. It is computed from the activation and the data alone, with nothing \
                   fitted to the points, and it also reaches depths whose width no machine could run. The lemma's n²/λ₀² lacks \
-                  the constant that the paper does not state: compare slopes only."
+                  the constant that the paper does not state: compare slopes only. With skips λ₀ falls about as H⁻², so that this line \
+                  rises as H⁴."
             .to_owned(),
     };
     (!figure.panels.is_empty()).then_some(figure)
@@ -67,7 +71,10 @@ fn panel(series: &Series<'_, '_>, deepest: usize, title: String) -> Option<Panel
     let lemma = lemma(series.finding, deepest);
     let depths = predicted.iter().map(|datum| datum.x);
     let depths = depths.chain(series.points(deepest).into_iter().map(|point| point.depth as f64));
-    let x = Axis::spanning("depth H", "depth", Scale::Linear, Kind::Whole, depths)?;
+    // Without skips the law is expected to be exponential, and straight on an even axis.
+    let even = series.finding.arch() == "fc" || depths.clone().all(|depth| depth < LONG);
+    let scale = if even { Scale::Linear } else { Scale::Log };
+    let x = Axis::spanning("depth H", "depth", scale, Kind::Whole, depths)?;
     let mut values = heights(std::slice::from_ref(series), detail);
     values.extend(predicted.iter().flat_map(|datum| [Some(datum.y), datum.low, datum.high]).flatten());
     values.extend(lemma.iter().map(|datum| datum.y));

@@ -1,7 +1,8 @@
 //! What measuring takes: floating-point operations and memory by formula, time by a short measurement.
 //!
 //! A start drawn in law takes, for each of its m H rows, a product with a p x p factor, its part of a p x p Gram matrix (2 p^2
-//! operations each, with p points: samples times pixels), and about 40 operations a point for a normal and an activation. A
+//! operations each, with p points: samples times pixels), and about 40 operations a point for a normal and an activation; where
+//! skips need more than 128 MiB of rows, rows are drawn again and m H becomes m H (H + 1) / 2. A
 //! step of descent takes three products of every weight with every point, 2 operations each, 40 operations for each
 //! activation, and 4 m n^2 for the look at G^(H). Training is counted with all its steps.
 
@@ -10,7 +11,8 @@ use std::time::Instant;
 use fathom_kernels::Activation;
 use fathom_model::architecture::Patches;
 use fathom_model::dataset::Spec;
-use fathom_model::{Architecture, Kind, law};
+use fathom_model::law::{Law, Precision};
+use fathom_model::{Architecture, Kind};
 
 use super::batch::{Batch, Work};
 use super::starts::train;
@@ -24,6 +26,10 @@ pub struct Cost {
     /// Bytes that one start holds.
     pub bytes: f64,
 }
+
+/// Bytes of rows that a start keeps at most, and of the blocks that it is drawn in.
+const KEPT: f64 = 134_217_728.0;
+const BLOCKS: f64 = 4e6;
 
 /// For one normal and one activation.
 const POINTWISE: f64 = 40.0;
@@ -41,10 +47,12 @@ pub fn starts(
         let one = training(architecture, samples, width, steps);
         return Cost { flops: one.flops * starts as f64, ..one };
     }
-    let keeps_rows = (1..architecture.depth()).any(|h| architecture.feeds_skip(h));
-    let flops = m * depth * points * (4.0 * points + POINTWISE) * starts as f64;
-    // Skips need the rows of the layer that they reach; beside them there are chunks of 1024 rows.
-    Cost { flops, bytes: 8.0 * points * if keeps_rows { m + 4096.0 } else { 4096.0 } }
+    let skips = (1..architecture.depth()).any(|h| architecture.feeds_skip(h));
+    let kept = if skips { 8.0 * points * m } else { 0.0 };
+    // Rows that skips need and that are not kept are drawn again for each layer above.
+    let layers = if kept > KEPT { depth * (depth + 1.0) / 2.0 } else { depth };
+    let flops = m * layers * points * (4.0 * points + POINTWISE) * starts as f64;
+    Cost { flops, bytes: if kept > KEPT { BLOCKS } else { kept + BLOCKS } }
 }
 
 /// One training of `steps`.
@@ -132,8 +140,9 @@ impl Speed {
             flops / began.elapsed().as_secs_f64()
         };
         let (wide, deep) = (architecture(Kind::FullyConnected, 4), architecture(Kind::FullyConnected, 3));
+        let law = Law::new(&wide, &data, Precision::Single);
         let drawn = starts(&wide, 8, Criterion::InitCloseness, (1 << 17, 1, 0)).flops;
-        let init = timed(drawn, &|| drop(law::last_gram(&wide, &data, 1 << 17, 1)));
+        let init = timed(drawn, &|| drop(law.last_gram(1 << 17, 1)));
         let trained = timed(training(&deep, 8, 256, 100).flops, &|| drop(train(&deep, &data, 256, 1, 100)));
         Self { init, trained }
     }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use fathom_kernels::Parallelism;
 use fathom_model::descent::{Descent, Point, step_size};
+use fathom_model::law::{Law, Precision};
 use fathom_model::network::Inputs;
 use fathom_model::tangent::tangent_kernel;
-use fathom_model::{Architecture, Dataset, Gram, Network, law};
+use fathom_model::{Architecture, Dataset, Gram, Network};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,7 @@ pub struct Starts<'a> {
     pub steps: usize,
     /// The seed of the subject.
     pub seed: u64,
+    law: Law,
     untrained: BTreeMap<(usize, usize), Vec<Untrained>>,
     trained: BTreeMap<(usize, usize), Vec<Trained>>,
 }
@@ -62,7 +64,9 @@ impl<'a> Starts<'a> {
         seed: u64,
     ) -> Self {
         let (untrained, trained) = (BTreeMap::new(), BTreeMap::new());
-        Self { architecture, data, limit, lambda0, steps, seed, untrained, trained }
+        let lambda_max = limit.eigenvalues()[limit.n() - 1];
+        let law = Law::new(architecture, data, Precision::sufficient(architecture.depth(), lambda0, lambda_max));
+        Self { architecture, data, limit, lambda0, steps, seed, law, untrained, trained }
     }
 
     /// What `criterion` bounds, divided by its bound, for each of `count` starts of width `width`. Starts run side by
@@ -90,7 +94,7 @@ impl<'a> Starts<'a> {
     }
 
     fn untrained_start(&self, width: usize, seed: u64) -> Untrained {
-        let gram = law::last_gram(self.architecture, self.data, width, seed);
+        let gram = self.law.last_gram(width, seed);
         let quarter = self.lambda0 / 4.0;
         Untrained {
             closeness: gram.distance(self.limit) / quarter,

@@ -50,6 +50,10 @@ fn a_power_is_named_with_its_exponent() {
 fn a_constant_is_flat_and_a_few_noisy_depths_decide_nothing() {
     let flat = laws(&rows(|_| 300.0, &[2, 3, 4, 6, 8, 12, 16], 3, 3), 200).unwrap();
     assert_eq!(flat.verdict, Verdict::Flat, "{flat:?}");
+    // Up by 1.2 over the first layers only: the exponential and the power fit alike.
+    let slightly = laws(&rows(|h| 300.0 - 40.0 / h, &[2, 3, 4, 6, 8, 12, 16], 12, 3), 200).unwrap();
+    assert!(slightly.exponential.b.low > -0.01 && slightly.verdict != Verdict::Exponential, "{slightly:?}");
+    assert!(slightly.change().high < FLAT, "{slightly:?}");
     let few = laws(&rows(|h| 100.0 * h, &[2, 3, 4], 1, 4), 200).unwrap();
     assert_eq!(few.verdict, Verdict::Undecided, "{few:?}");
     assert!(few.exponential.aicc.is_none());

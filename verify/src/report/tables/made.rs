@@ -82,17 +82,10 @@ pub fn provenance(rows: &[Row], sorted: &Sorted<'_>) -> String {
     let mut makers: Vec<(&Provenance, usize)> = Vec::new();
     let mut seeds: Vec<String> = Vec::new();
     for row in rows {
-        let maker = match row {
-            Row::Width(row) => {
-                seeds.push(row.seed.to_string());
-                &row.provenance
-            }
-            Row::Predicted(row) => &row.provenance,
-            Row::CrossCheck(row) => &row.provenance,
-            Row::Lambda(row) => &row.provenance,
-            Row::Curve(row) => &row.provenance,
-            Row::Checked(row) => &row.provenance,
-        };
+        if let Row::Width(row) = row {
+            seeds.push(row.seed.to_string());
+        }
+        let maker = row.provenance();
         match makers.iter_mut().find(|(known, _)| *known == maker) {
             Some((_, count)) => *count += 1,
             None => makers.push((maker, 1)),
@@ -118,9 +111,11 @@ pub fn provenance(rows: &[Row], sorted: &Sorted<'_>) -> String {
 fn command(finding: &Finding<'_>) -> String {
     let subject = finding.subject();
     let first: &WidthRow = finding.rows()[0];
-    let mut depths: Vec<usize> = finding.rows().iter().map(|row| row.subject.depth).collect();
+    let mut depths: Vec<String> = finding.rows().iter().map(|row| row.subject.depth.to_string()).collect();
     depths.dedup();
-    let depths: Vec<String> = depths.iter().map(usize::to_string).collect();
+    let mut seeds: Vec<u64> = finding.rows().iter().filter_map(|row| row.subject.data_seed).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
     let mut text = format!(
         "cargo run --release -- width --data {} --arch {} --activation {}",
         subject.data, subject.arch, subject.activation
@@ -130,6 +125,10 @@ fn command(finding: &Finding<'_>) -> String {
     }
     if let Some(residual) = subject.residual.as_deref().filter(|residual| *residual != "1/H") {
         text += &format!(" --residual '{residual}'");
+    }
+    if !seeds.is_empty() {
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        text += &format!(" --data-seeds {}", seeds.join(","));
     }
     text + &format!(
         " --depth {} --criterion {} --delta {} --starts {} --max-width {} --seed {} --out rows.jsonl",
@@ -143,8 +142,10 @@ fn command(finding: &Finding<'_>) -> String {
 }
 
 fn maker(maker: &Provenance, rows: usize) -> String {
+    let config = maker.config.clone().unwrap_or_else(|| "none".to_owned());
     let entries = [
         ("rows", whole(rows)),
+        ("study, SHA-256", config),
         ("Fathom", maker.version.clone()),
         ("commit", maker.commit.clone()),
         ("compiler", maker.rustc.clone()),
