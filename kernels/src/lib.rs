@@ -2,6 +2,7 @@
 //!
 //! * [`gemm()`] multiplies matrices, [`conv`] convolves images.
 //! * [`Activation`] applies an activation function or its derivative to a slice.
+//! * [`gram`] sums inner products of a few long rows in f64.
 //! * [`normal`] draws counter-based standard normals: any entry alone, in any order, by any thread.
 //! * [`mod@reference`] holds the textbook loops that define what the fast kernels must return.
 //!
@@ -26,6 +27,7 @@ pub mod dense;
 mod dispatch;
 mod elementary;
 pub mod gemm;
+pub mod gram;
 mod kernel;
 mod matrix;
 pub mod normal;

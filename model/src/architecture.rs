@@ -62,6 +62,56 @@ impl fmt::Display for Kind {
     }
 }
 
+/// How the scale r of the layers with a skip depends on the depth, x^(h) = x^(h-1) + r / sqrt(m) sigma(...).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Residual {
+    /// r = c_res / H, the paper's, with which the norm of x^(H) stays bounded as the depth grows.
+    #[default]
+    PerDepth,
+    /// r = c_res / sqrt(H): the norm stays bounded where E[sigma] = 0, and grows otherwise.
+    PerRootDepth,
+    /// r = c_res: the norm grows with the depth, whatever sigma.
+    Constant,
+}
+
+impl Residual {
+    /// All of them, the paper's first.
+    pub const ALL: [Self; 3] = [Self::PerDepth, Self::PerRootDepth, Self::Constant];
+
+    /// `1/H`, `1/sqrt(H)` or `1`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PerDepth => "1/H",
+            Self::PerRootDepth => "1/sqrt(H)",
+            Self::Constant => "1",
+        }
+    }
+
+    /// r at depth H.
+    fn scale(self, c_res: f64, depth: usize) -> f64 {
+        match self {
+            Self::PerDepth => c_res / depth as f64,
+            Self::PerRootDepth => c_res / (depth as f64).sqrt(),
+            Self::Constant => c_res,
+        }
+    }
+}
+
+impl fmt::Display for Residual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Residual {
+    type Err = ArchitectureError;
+
+    fn from_str(name: &str) -> Result<Self, ArchitectureError> {
+        let known = Self::ALL.into_iter().find(|residual| residual.name() == name);
+        known.ok_or_else(|| ArchitectureError::Residual(name.to_owned()))
+    }
+}
+
 /// Settings that describe no network.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ArchitectureError {
@@ -74,6 +124,9 @@ pub enum ArchitectureError {
     /// c_res outside (0, 1).
     #[error("c_res must lie between 0 and 1, not at {0}")]
     ResidualScale(f64),
+    /// An unknown dependence on the depth.
+    #[error("unknown residual scale \"{0}\": use 1/H, 1/sqrt(H) or 1, which c_res is multiplied by")]
+    Residual(String),
     /// A patch with no central pixel.
     #[error("patches must have odd sides, not {0}x{1}: each is centred on a pixel")]
     EvenPatch(usize, usize),
@@ -113,7 +166,7 @@ pub struct Layer {
     /// How far down its skip reaches: r where x^(h-r) is added, `None` where nothing is. Skips do not overlap: layers
     /// h - r + 1 to h lie under no other.
     pub skip: Option<usize>,
-    /// s_h sqrt(m): sqrt(c_sigma) without a skip, c_res / H with one.
+    /// s_h sqrt(m): sqrt(c_sigma) without a skip, r (see [`Residual`]) with one.
     pub scale: f64,
     /// d_{h-1} for h = 1; later layers have as many as the network is wide.
     pub input_channels: Option<usize>,
@@ -174,13 +227,14 @@ pub struct Architecture {
     kind: Kind,
     depth: usize,
     c_res: f64,
+    residual: Residual,
     activation: Activation,
     moments: Moments,
     patches: Patches,
 }
 
 impl Architecture {
-    /// A network of `depth` hidden layers on inputs of the given shape. `c_res` is not used by [`Kind::FullyConnected`] and
+    /// A network of `depth` hidden layers on inputs of the given shape, with the paper's residual scale. `c_res` is not used by [`Kind::FullyConnected`] and
     /// `activation` not by [`Kind::LinearResNet`]; the kinds that do not convolve see each input as one vector.
     ///
     /// # Errors
@@ -208,7 +262,14 @@ impl Architecture {
         if !(moments.c_sigma > 0.0 && moments.c_sigma.is_finite()) {
             return Err(ArchitectureError::Activation(activation));
         }
-        Ok(Self { kind, depth, c_res, activation, moments, patches })
+        Ok(Self { kind, depth, c_res, residual: Residual::default(), activation, moments, patches })
+    }
+
+    /// The same network, whose residual scale depends on the depth in another way. Changes nothing where no layer has a
+    /// skip.
+    #[must_use]
+    pub fn with_residual(self, residual: Residual) -> Self {
+        Self { residual, ..self }
     }
 
     /// Which of them.
@@ -221,9 +282,14 @@ impl Architecture {
         self.depth
     }
 
-    /// The residual scale; `None` where no layer has a skip.
+    /// c_res; `None` where no layer has a skip.
     pub fn c_res(&self) -> Option<f64> {
         self.kind.is_residual().then_some(self.c_res)
+    }
+
+    /// How the residual scale depends on the depth; `None` where no layer has a skip.
+    pub fn residual(&self) -> Option<Residual> {
+        self.kind.is_residual().then_some(self.residual)
     }
 
     /// sigma.
@@ -251,7 +317,8 @@ impl Architecture {
             Kind::BlockResNet if h % 2 == 1 => Some(2),
             Kind::BlockResNet => (h == self.depth).then_some(1),
         };
-        let scale = if skip.is_some() { self.c_res / self.depth as f64 } else { self.moments.c_sigma.sqrt() };
+        let residual = self.residual.scale(self.c_res, self.depth);
+        let scale = if skip.is_some() { residual } else { self.moments.c_sigma.sqrt() };
         Layer { skip, scale, input_channels: (h == 1).then_some(self.patches.channels) }
     }
 
@@ -266,5 +333,34 @@ impl Architecture {
         let first = width * q * self.patches.channels as f64;
         let later = (self.depth - 1) as f64 * width * width * q;
         first + later + width * self.patches.pixels() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn residual_scales_are_those_that_their_names_say() {
+        for (residual, name, scale) in [
+            (Residual::PerDepth, "1/H", 0.125),
+            (Residual::PerRootDepth, "1/sqrt(H)", 0.25),
+            (Residual::Constant, "1", 0.5),
+        ] {
+            assert_eq!((residual.to_string().as_str(), name.parse()), (name, Ok(residual)));
+            for kind in Kind::ALL {
+                let input = Patches { channels: 1, image: [1, 3], patch: [1, 3] };
+                let plain = Architecture::new(kind, 4, 0.5, Activation::SOFTPLUS, input).unwrap();
+                let architecture = plain.with_residual(residual);
+                assert_eq!(architecture.residual(), kind.is_residual().then_some(residual));
+                for h in 1..=4 {
+                    let layer = architecture.layer(h);
+                    let expected = if layer.skip.is_some() { scale } else { plain.layer(1).scale };
+                    assert_eq!(layer.scale, expected, "{kind}, layer {h}");
+                }
+            }
+        }
+        let error = "1/H^2".parse::<Residual>().unwrap_err().to_string();
+        assert!(error.contains("1/H^2") && error.contains("1/sqrt(H)"), "{error}");
     }
 }

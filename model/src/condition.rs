@@ -1,6 +1,6 @@
 //! The conditions of the theorems on a user's data, and the terms of their widths.
 
-use crate::architecture::Kind;
+use crate::architecture::{Kind, Residual};
 use crate::{Architecture, Gram};
 
 use crate::population::Population;
@@ -83,8 +83,12 @@ pub struct Theorem {
 }
 
 impl Theorem {
-    /// The theorem on an architecture, for `n` samples and failure probability `delta`; `None` where the paper has none.
+    /// The theorem on an architecture, for `n` samples and failure probability `delta`; `None` where the paper has none, as for
+    /// residual scales other than its own.
     pub fn on(architecture: &Architecture, n: usize, lambda0: f64, delta: f64) -> Option<Self> {
+        if architecture.residual().is_some_and(|residual| residual != Residual::PerDepth) {
+            return None;
+        }
         let (n, depth) = (n as f64, architecture.depth() as f64);
         let term = |formula, value| WidthTerm { formula, value };
         let (number, factor, mut terms) = match architecture.kind() {

@@ -2,160 +2,243 @@
 //!
 //! Given x^(h-1), the rows of W^(h) phi(x^(h-1)) are independent N(0, S) vectors with one entry for each point (a sample
 //! and a pixel), S the inner products of the points' patches. So a layer is drawn row by row from the Gram matrix of the
-//! layer below, in time that grows with m but not with m^2. A skip adds the same row of the layer that it reaches.
+//! layer below, in time that grows with m but not with m^2. A skip adds the same row of the layer that it reaches: a row that
+//! is kept, or, in wide networks, drawn again.
 
-use fathom_kernels::{Isa, MatMut, MatRef, Parallelism, gemm, normal};
+mod factor;
+mod rows;
+
+use fathom_kernels::{Real, gram};
+use rayon::prelude::*;
 
 use crate::population::{input_gram, patch_sums};
-use crate::tangent::{CHUNK, columns_gram};
 use crate::{Architecture, Dataset, Gram};
+use rows::{BLOCK, Room, Stack, cut};
 
-/// G^(H)(0) of a random start of width `m`, drawn from `seed`.
-///
-/// Residual networks hold m numbers for each point; others a fixed amount of memory.
+/// Blocks in a chunk, which one thread draws and whose sum is added to those before it, in order.
+const CHUNK: usize = 32;
+/// Chunks whose sums are held at once, so that memory does not grow with the width.
+const WAVE: usize = 64;
+/// Bytes of rows that are kept for skips: 128 MiB. Beyond, rows are drawn again.
+const KEPT: usize = 1 << 27;
+
+/// In what type rows are drawn. Inner products are always summed in f64, and the normals of both types are equal up to
+/// rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// f32.
+    Single,
+    /// f64.
+    Double,
+}
+
+impl Precision {
+    /// The type that G^(H)(0) of a network of `depth` layers must be drawn in, where lambda_0 and lambda_max are the
+    /// extreme eigenvalues of K^(H): f32 when lambda_0 >= 2^-14 H lambda_max.
+    ///
+    /// Rounding rows to f32 changes each layer's Gram matrix by at most about 2^-24 of its largest entries, and
+    /// lambda_max bounds what is passed on. The criteria at the start compare G - K with lambda_0 / 4, of which H 2^-24
+    /// lambda_max is then at most 4 * 2^-10: less than half a percent.
+    pub fn sufficient(depth: usize, lambda0: f64, lambda_max: f64) -> Self {
+        const MARGIN: f64 = 1.0 / 16384.0;
+        if lambda0 >= MARGIN * depth as f64 * lambda_max { Self::Single } else { Self::Double }
+    }
+}
+
+/// G^(H)(0) of a random start of width `m`, drawn in f64 from `seed`: [`Law::last_gram`].
 ///
 /// # Panics
 /// When `width` is 0 or the samples are not of the architecture's size.
 pub fn last_gram(architecture: &Architecture, data: &Dataset, width: usize, seed: u64) -> Gram {
-    assert!(width > 0, "a network must be at least 1 wide");
-    let patches = architecture.patches();
-    assert_eq!(data.input_size(), patches.input_size(), "the samples are not of the architecture's input size");
-    let depth = architecture.depth();
-    let (activation, root_width) = (architecture.activation(), (width as f64).sqrt());
-    let keeps_rows = (1..depth).any(|h| architecture.feeds_skip(h));
-    let points = data.samples() * patches.pixels();
-
-    // The layer that the next skip reaches: one at a time, since skips lie one after another.
-    let mut rows = vec![0.0; if keeps_rows { width * points } else { 0 }];
-    let mut covariance = patch_sums(&patches, &input_gram(&patches, data));
-    for h in 1..depth {
-        let layer = architecture.layer(h);
-        let scale = layer.scale / root_width;
-        let mut draw = Rows::new(&covariance, seed, h as u64);
-        let mut gram = Gram::zeros(points);
-        let mut fresh = vec![0.0; CHUNK * points];
-        for first in (0..width).step_by(CHUNK) {
-            let count = CHUNK.min(width - first);
-            let fresh = &mut fresh[..count * points];
-            activation.apply(draw.chunk(first, count), fresh);
-            fresh.iter_mut().for_each(|v| *v *= scale);
-            if layer.skip.is_some() {
-                let kept = &rows[first * points..(first + count) * points];
-                fresh.iter_mut().zip(kept).for_each(|(v, x)| *v += x);
-            }
-            if architecture.feeds_skip(h) {
-                rows[first * points..(first + count) * points].copy_from_slice(fresh);
-            }
-            gram.add(&columns_gram(fresh, points));
-        }
-        covariance = patch_sums(&patches, &gram);
-    }
-    last_layer(architecture, &covariance, width, seed)
+    Law::new(architecture, data, Precision::Double).last_gram(width, seed)
 }
 
-/// G^(H) from the covariance of the points entering layer H.
-fn last_layer(architecture: &Architecture, covariance: &Gram, width: usize, seed: u64) -> Gram {
-    let (depth, pixels, points) = (architecture.depth(), architecture.patches().pixels(), covariance.n());
-    let mut draw = Rows::new(covariance, seed, depth as u64);
-    let mut gram = Gram::zeros(points);
-    let (mut slopes, mut a) = (vec![0.0; CHUNK * points], vec![0.0; CHUNK * pixels]);
-    for first in (0..width).step_by(CHUNK) {
-        let count = CHUNK.min(width - first);
-        let (slopes, a) = (&mut slopes[..count * points], &mut a[..count * pixels]);
-        architecture.activation().derivative(draw.chunk(first, count), slopes);
-        normal::fill(seed, depth as u64 + 1, (first * pixels) as u64, a);
-        for (row, a) in slopes.chunks_exact_mut(points).zip(a.chunks_exact(pixels)) {
-            for sample in row.chunks_exact_mut(pixels) {
-                sample.iter_mut().zip(a).for_each(|(s, a)| *s *= a);
-            }
-        }
-        gram.add(&columns_gram(slopes, points));
-    }
-    let scale = architecture.layer(depth).scale.powi(2) / width as f64;
-    gram.entries_mut().iter_mut().for_each(|x| *x *= scale);
-    gram.block_sums_of_product(covariance, pixels)
+/// The law of random starts on some samples.
+#[derive(Clone, Debug)]
+pub struct Law {
+    architecture: Architecture,
+    /// S of the points entering the first layer.
+    inputs: Gram,
+    precision: Precision,
+    kept: usize,
 }
 
-/// Independent N(0, S) rows, in chunks.
-struct Rows {
-    /// L with S = L L^T, `points x rank`.
-    factor: Vec<f64>,
+impl Law {
+    /// The law of starts of `architecture` on the samples of `data`, drawn in the given type.
+    ///
+    /// # Panics
+    /// When the samples are not of the architecture's size.
+    pub fn new(architecture: &Architecture, data: &Dataset, precision: Precision) -> Self {
+        let patches = architecture.patches();
+        assert_eq!(data.input_size(), patches.input_size(), "the samples are not of the architecture's input size");
+        let inputs = patch_sums(&patches, &input_gram(&patches, data));
+        Self { architecture: *architecture, inputs, precision, kept: KEPT }
+    }
+
+    /// G^(H)(0) of a random start of width `m`, drawn from `seed`, in O(m N^2) operations a layer for N points.
+    ///
+    /// Memory does not grow with the width. Where skips need rows of layers below, these are kept while they fill no more than 128
+    /// MiB, and drawn again beyond, which takes O(H) times as long; the bits are the same. So are they on any number of
+    /// threads, those of the current rayon pool.
+    ///
+    /// # Panics
+    /// When `width` is 0.
+    pub fn last_gram(&self, width: usize, seed: u64) -> Gram {
+        assert!(width > 0, "a network must be at least 1 wide");
+        match self.precision {
+            Precision::Single => self.draw::<f32>(width, seed),
+            Precision::Double => self.draw::<f64>(width, seed),
+        }
+    }
+
+    /// Rows that a start draws: H m, or more where those of layers below are drawn again.
+    pub fn rows(&self, width: usize) -> f64 {
+        let depth = self.architecture.depth();
+        let keeps = self.keeps_rows(width);
+        let layers = |mut h: usize| {
+            let mut count = 1;
+            while let (false, Some(reach)) = (keeps, self.architecture.layer(h).skip) {
+                (h, count) = (h - reach, count + 1);
+            }
+            count
+        };
+        width as f64 * ((1..depth).map(layers).sum::<usize>() + 1) as f64
+    }
+
+    /// Whether the rows of layers that skips reach are kept.
+    fn keeps_rows(&self, width: usize) -> bool {
+        let size = match self.precision {
+            Precision::Single => size_of::<f32>(),
+            Precision::Double => size_of::<f64>(),
+        };
+        // Without overflow: the width is the user's.
+        width.div_ceil(BLOCK) as f64 * (BLOCK * self.inputs.n() * size) as f64 <= self.kept as f64
+    }
+
+    /// Whether a layer below the last one adds x^(h).
+    fn is_reached(&self, h: usize) -> bool {
+        (h + 1..self.architecture.depth()).any(|above| self.architecture.layer(above).skip == Some(above - h))
+    }
+
+    fn draw<T: Real>(&self, width: usize, seed: u64) -> Gram {
+        let (depth, points) = (self.architecture.depth(), self.inputs.n());
+        let pixels = self.architecture.patches().pixels();
+        let reached: Vec<bool> = (1..depth).map(|h| self.is_reached(h)).collect();
+        let keeps_rows = self.keeps_rows(width) && reached.contains(&true);
+        // The layer that the next skip reaches: one at a time, since skips lie one after another.
+        let mut kept = vec![T::ZERO; if keeps_rows { width.div_ceil(BLOCK) * BLOCK * points } else { 0 }];
+        let mut stack = Stack::<T>::new(self.architecture.activation(), seed, points);
+        let mut covariance = self.inputs.clone();
+        for h in 1..depth {
+            let layer = self.architecture.layer(h);
+            stack.push(&covariance, layer.scale, layer.skip);
+            let reached = reached[h - 1];
+            let kept = keeps_rows.then_some(&mut kept[..]);
+            let gram = sum_of_blocks(points, width, kept, |block, kept, room| match (kept, layer.skip) {
+                (Some(kept), Some(_)) => {
+                    stack.features_over(kept, block, room);
+                    if reached {
+                        kept.copy_from_slice(&room.features);
+                    }
+                }
+                (kept, _) => {
+                    stack.features(block, room);
+                    if let Some(kept) = kept.filter(|_| reached) {
+                        kept.copy_from_slice(&room.features);
+                    }
+                }
+            });
+            covariance = patch_sums(&self.architecture.patches(), &scaled(gram, 1.0 / width as f64));
+        }
+        let scale = self.architecture.layer(depth).scale;
+        stack.push(&covariance, scale, None);
+        let gram = sum_of_blocks::<T>(points, width, None, |block, _, room| stack.slopes(pixels, block, room));
+        scaled(gram, scale * scale / width as f64).block_sums_of_product(&covariance, pixels)
+    }
+}
+
+/// The inner products of the points over `width` rows, which `draw` leaves in [`Room::features`] block by block. It is given the
+/// block's part of `kept`.
+fn sum_of_blocks<T: Real>(
     points: usize,
-    rank: usize,
-    seed: u64,
-    stream: u64,
-    normals: Vec<f64>,
-    rows: Vec<f64>,
-    isa: Isa,
+    width: usize,
+    mut kept: Option<&mut [T]>,
+    draw: impl Fn(u64, Option<&mut [T]>, &mut Room<T>) + Sync,
+) -> Gram {
+    let (blocks, size) = (width.div_ceil(BLOCK), BLOCK * points);
+    let chunk = |first: usize, mut kept: Option<&mut [T]>| {
+        let (mut room, mut sums) = (Room::new(points), vec![0.0; points * points]);
+        for block in first..(first + CHUNK).min(blocks) {
+            let kept = kept.as_mut().map(|kept| &mut kept[(block - first) * size..(block - first + 1) * size]);
+            draw(block as u64, kept, &mut room);
+            cut(&mut room.features, width - block * BLOCK);
+            gram::add(&room.features, points, &mut sums);
+        }
+        sums
+    };
+    let mut total = Gram::zeros(points);
+    for wave in (0..blocks).step_by(WAVE * CHUNK) {
+        let chunks = (blocks - wave).div_ceil(CHUNK).min(WAVE);
+        let sums: Vec<Vec<f64>> = match &mut kept {
+            None => (0..chunks).into_par_iter().map(|k| chunk(wave + k * CHUNK, None)).collect(),
+            Some(kept) => {
+                let end = (wave + WAVE * CHUNK).min(blocks);
+                let kept = kept[wave * size..end * size].par_chunks_mut(CHUNK * size).enumerate();
+                kept.map(|(k, kept)| chunk(wave + k * CHUNK, Some(kept))).collect()
+            }
+        };
+        for sums in sums {
+            total.entries_mut().iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
+        }
+    }
+    // What was summed is the lower triangle.
+    Gram::from_fn(points, |i, j| total.get(i, j))
 }
 
-impl Rows {
-    fn new(covariance: &Gram, seed: u64, stream: u64) -> Self {
-        let points = covariance.n();
-        let (factor, rank) = cholesky(covariance);
-        let (normals, rows) = (vec![0.0; CHUNK * rank], vec![0.0; CHUNK * points]);
-        Self { factor, points, rank, seed, stream, normals, rows, isa: Isa::active() }
-    }
-
-    /// Rows `first..first + count`, at most [`CHUNK`] of them.
-    fn chunk(&mut self, first: usize, count: usize) -> &[f64] {
-        let normals = &mut self.normals[..count * self.rank];
-        normal::fill_with(self.isa, self.seed, self.stream, (first * self.rank) as u64, normals);
-        let z = MatRef::row_major(normals, count, self.rank).expect("whole rows");
-        let factor = MatRef::row_major(&self.factor, self.points, self.rank).expect("whole rows");
-        let rows = &mut self.rows[..count * self.points];
-        let out = MatMut::row_major(rows, count, self.points).expect("whole rows");
-        gemm(1.0, z, factor.t(), 0.0, out, Parallelism::Serial);
-        rows
-    }
-}
-
-/// L (row-major, points x rank) with L L^T = S to rounding, for S positive semi-definite: Cholesky with the largest
-/// remaining diagonal as pivot, stopped where only rounding is left. Patches of few channels give singular S.
-fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
-    let n = covariance.n();
-    let mut columns: Vec<Vec<f64>> = Vec::new();
-    let mut diagonal: Vec<f64> = (0..n).map(|i| covariance.get(i, i)).collect();
-    let negligible = n as f64 * f64::EPSILON * diagonal.iter().copied().fold(0.0, f64::max);
-    while columns.len() < n {
-        let (pivot, &rest) =
-            diagonal.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("a matrix has a diagonal");
-        if rest <= negligible {
-            break;
-        }
-        let root = rest.sqrt();
-        let column: Vec<f64> = (0..n)
-            .map(|i| {
-                let known: f64 = columns.iter().map(|c| c[i] * c[pivot]).sum();
-                if i == pivot { root } else { (covariance.get(i, pivot) - known) / root }
-            })
-            .collect();
-        for (d, c) in diagonal.iter_mut().zip(&column) {
-            *d -= c * c;
-        }
-        diagonal[pivot] = 0.0;
-        columns.push(column);
-    }
-    let rank = columns.len();
-    let factor = (0..n * rank).map(|k| columns[k % rank][k / rank]).collect();
-    (factor, rank)
+/// `factor` times `gram`.
+fn scaled(mut gram: Gram, factor: f64) -> Gram {
+    gram.entries_mut().iter_mut().for_each(|x| *x *= factor);
+    gram
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::Patches;
+    use crate::dataset::Spec;
+    use crate::{Activation, Kind};
+
+    /// A little more than a wave, less than a block, and a few chunks.
+    const WIDTHS: [usize; 3] = [WAVE * CHUNK * BLOCK + 3, 100, 3 * CHUNK * BLOCK];
 
     #[test]
-    fn cholesky_reproduces_singular_matrices() {
-        // Rank 2 of 4.
-        let x: [[f64; 2]; 4] = [[1.0, 0.0], [1.0, 1.0], [0.3, -2.0], [0.0, 0.0]];
-        let s = Gram::from_fn(4, |i, j| x[i][0] * x[j][0] + x[i][1] * x[j][1]);
-        let (l, rank) = cholesky(&s);
-        assert_eq!(rank, 2);
-        for i in 0..4 {
-            for j in 0..4 {
-                let product: f64 = (0..rank).map(|k| l[i * rank + k] * l[j * rank + k]).sum();
-                assert!((product - s.get(i, j)).abs() < 1e-14);
+    fn rows_drawn_again_are_those_that_would_have_been_kept() {
+        let data = Spec::Sphere { samples: 3, size: 5 }.draw(1).unwrap();
+        for (kind, depth) in [(Kind::ResNet, 5), (Kind::BlockResNet, 6)] {
+            let architecture = Architecture::new(kind, depth, 0.5, Activation::SOFTPLUS, Patches::vector(5)).unwrap();
+            for width in WIDTHS {
+                let keeping = Law::new(&architecture, &data, Precision::Single);
+                let redrawing = Law { kept: 0, ..keeping.clone() };
+                assert_eq!(keeping.rows(width), (width * depth) as f64);
+                assert!(redrawing.rows(width) > keeping.rows(width));
+                assert_eq!(keeping.last_gram(width, 3), redrawing.last_gram(width, 3), "{kind} at width {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bits_do_not_depend_on_the_threads() {
+        let data = Spec::Sphere { samples: 3, size: 5 }.draw(1).unwrap();
+        let architecture = Architecture::new(Kind::ResNet, 3, 0.5, Activation::SOFTPLUS, Patches::vector(5)).unwrap();
+        for width in WIDTHS {
+            for precision in [Precision::Single, Precision::Double] {
+                let law = Law::new(&architecture, &data, precision);
+                let on = |threads: usize| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| law.last_gram(width, 7))
+                };
+                let one = on(1);
+                assert!([2, 3, 8].into_iter().all(|threads| on(threads) == one), "width {width}");
             }
         }
     }

@@ -28,7 +28,7 @@ mod step;
 pub mod stochastic;
 pub mod tangent;
 
-pub use architecture::{Architecture, ArchitectureError, Kind};
+pub use architecture::{Architecture, ArchitectureError, Kind, Residual};
 pub use dataset::{Dataset, DatasetError};
 pub use expectation::Expectation;
 pub use fathom_kernels::Activation;

@@ -2,8 +2,10 @@
 
 use fathom_kernels::{Activation, Parallelism};
 use fathom_model::architecture::Patches;
+use fathom_model::condition::Conditions;
 use fathom_model::dataset::Spec;
 use fathom_model::descent::Point;
+use fathom_model::law::{Law, Precision};
 use fathom_model::network::Inputs;
 use fathom_model::population::population;
 use fathom_model::tangent::layer_gram;
@@ -53,6 +55,31 @@ fn starts_drawn_in_law_are_distributed_as_those_of_real_matrices() {
             }
         }
     }
+}
+
+#[test]
+fn single_precision_is_harmless_where_it_is_sufficient() {
+    // Both types draw the same normals, so that what is left is rounding.
+    const WIDTH: usize = 1 << 16;
+    let data = Spec::Sphere { samples: 8, size: 16 }.draw(1).unwrap();
+    let mut single = 0;
+    for activation in ["softplus", "softplus:8", "tanh", "gelu", "relu"] {
+        for (kind, depth) in [(Kind::FullyConnected, 2), (Kind::FullyConnected, 8), (Kind::ResNet, 16)] {
+            let activation = activation.parse().unwrap();
+            let architecture = Architecture::new(kind, depth, 0.5, activation, Patches::vector(16)).unwrap();
+            let conditions = Conditions::of(&architecture, &population(&architecture, &data));
+            let gram = |precision| Law::new(&architecture, &data, precision).last_gram(WIDTH, 3);
+            let (coarse, fine) = (gram(Precision::Single), gram(Precision::Double));
+            let quarter = conditions.lambda0 / 4.0;
+            let errors = [coarse.distance(&fine), (coarse.eigenvalues()[0] - fine.eigenvalues()[0]).abs()];
+            if Precision::sufficient(depth, conditions.lambda0, conditions.lambda_max) == Precision::Single {
+                single += 1;
+                assert!(errors.iter().all(|error| error / quarter < 2e-3), "{kind} {depth} {activation}: {errors:?}");
+            }
+        }
+    }
+    assert!(single >= 10, "{single} of 15 cases allow f32");
+    assert_eq!(Precision::sufficient(8, 1e-5, 1.0), Precision::Double);
 }
 
 #[test]

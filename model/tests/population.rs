@@ -7,7 +7,7 @@ use fathom_model::architecture::Patches;
 use fathom_model::condition::{Conditions, Theorem};
 use fathom_model::dataset::Spec;
 use fathom_model::population::population;
-use fathom_model::{Architecture, Dataset, Gram, Kind, Moments, law};
+use fathom_model::{Architecture, Dataset, Gram, Kind, Moments, Residual, law};
 
 fn sphere() -> Dataset {
     Spec::Sphere { samples: 4, size: 3 }.draw(2).unwrap()
@@ -69,7 +69,12 @@ fn fully_connected_erf_follows_the_arcsine_law() {
 fn architectures(activation: Activation) -> Vec<Architecture> {
     let images = Patches { channels: 2, image: [2, 3], patch: [3, 3] };
     let all = Kind::ALL.into_iter().flat_map(|kind| [1, 2, 4].map(|depth| (kind, depth)));
-    all.map(|(kind, depth)| Architecture::new(kind, depth, 0.8, activation, images).unwrap()).collect()
+    let mut all: Vec<Architecture> =
+        all.map(|(kind, depth)| Architecture::new(kind, depth, 0.8, activation, images).unwrap()).collect();
+    // Other residual scales change only what a layer's scale is; so one kind shows them.
+    let resnet = Architecture::new(Kind::ResNet, 4, 0.8, activation, images).unwrap();
+    all.extend([Residual::PerRootDepth, Residual::Constant].map(|residual| resnet.with_residual(residual)));
+    all
 }
 
 #[test]

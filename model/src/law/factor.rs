@@ -1,0 +1,54 @@
+//! The factor of a covariance.
+
+use crate::Gram;
+
+/// L (row-major, points x rank) with L L^T = S to rounding, for S positive semi-definite: Cholesky with the largest
+/// remaining diagonal as pivot, stopped where only rounding is left. Patches of few channels give singular S.
+pub(super) fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
+    let n = covariance.n();
+    let mut columns: Vec<Vec<f64>> = Vec::new();
+    let mut diagonal: Vec<f64> = (0..n).map(|i| covariance.get(i, i)).collect();
+    let negligible = n as f64 * f64::EPSILON * diagonal.iter().copied().fold(0.0, f64::max);
+    while columns.len() < n {
+        let (pivot, &rest) =
+            diagonal.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("a matrix has a diagonal");
+        if rest <= negligible {
+            break;
+        }
+        let root = rest.sqrt();
+        let column: Vec<f64> = (0..n)
+            .map(|i| {
+                let known: f64 = columns.iter().map(|c| c[i] * c[pivot]).sum();
+                if i == pivot { root } else { (covariance.get(i, pivot) - known) / root }
+            })
+            .collect();
+        for (d, c) in diagonal.iter_mut().zip(&column) {
+            *d -= c * c;
+        }
+        diagonal[pivot] = 0.0;
+        columns.push(column);
+    }
+    let rank = columns.len();
+    let factor = (0..n * rank).map(|k| columns[k % rank][k / rank]).collect();
+    (factor, rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cholesky_reproduces_singular_matrices() {
+        // Rank 2 of 4.
+        let x: [[f64; 2]; 4] = [[1.0, 0.0], [1.0, 1.0], [0.3, -2.0], [0.0, 0.0]];
+        let s = Gram::from_fn(4, |i, j| x[i][0] * x[j][0] + x[i][1] * x[j][1]);
+        let (l, rank) = cholesky(&s);
+        assert_eq!(rank, 2);
+        for i in 0..4 {
+            for j in 0..4 {
+                let product: f64 = (0..rank).map(|k| l[i * rank + k] * l[j * rank + k]).sum();
+                assert!((product - s.get(i, j)).abs() < 1e-14);
+            }
+        }
+    }
+}
