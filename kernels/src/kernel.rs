@@ -429,10 +429,10 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END:
         // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
         for g in 0..MR.div_ceil(GROUP) {
             let a = a[g].wrapping_add(ahead);
-            for r in 0..GROUP {
+            for (r, &row) in rows.iter().enumerate() {
                 let i = g * GROUP + r;
                 if i < MR {
-                    let ai = *a.offset(rows[r]);
+                    let ai = *a.offset(row);
                     let (ai, low) = if END == HALF { s.splats(ai) } else { (s.splat(ai), s.narrow().splat(T::ZERO)) };
                     for j in 0..NV {
                         let (v, bj) = (&mut acc[i][j], bs[j]);
