@@ -44,11 +44,14 @@ fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
         .map(|finding| finding.subject().activation.as_str())
         .collect();
     if exponential.is_empty() {
-        let undecided =
-            if open.is_empty() { String::new() } else { format!(" No law is decided for {}.", open.join(", ")) };
+        // What is undecided supports no general statement.
+        let meaning = if open.is_empty() {
+            "The exponential law belongs to activations with χ₁ < 1, and is not universal.".to_owned()
+        } else {
+            format!("No law is decided for {}, so these rows do not exclude one there.", open.join(", "))
+        };
         return format!(
-            "Control: with χ₁ ≥ 1 ({}) the fully connected network is not found to need an exponential width under {criterion}. \
-             The exponential law belongs to activations with χ₁ < 1, and is not universal.{undecided}",
+            "Control: with χ₁ ≥ 1 ({}) no exponential law is found for the fully connected network under {criterion}. {meaning}",
             names.join(", ")
         );
     }

@@ -122,7 +122,7 @@ fn the_control_speaks_for_or_against_the_exponential() {
     };
     let flat = made(1.0);
     assert_eq!(flat.len(), 2);
-    assert!(flat[0].contains("is not found to need an exponential width"), "{flat:?}");
+    assert!(flat[0].contains("no exponential law is found") && flat[0].contains("is not universal"), "{flat:?}");
     assert!(flat[1].starts_with("tanh (χ₁ = 1.18)"), "{flat:?}");
     let growing = made(5.0);
     assert!(growing[0].contains("against expectation"), "{growing:?}");
