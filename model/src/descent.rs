@@ -4,7 +4,8 @@ use fathom_kernels::Real;
 
 use crate::network::{Backward, Forward, Inputs};
 use crate::step::{Steps, delay};
-use crate::{Dataset, Network};
+use crate::tangent::layer_gram;
+use crate::{Dataset, Gram, Network};
 
 /// A network at one point of its descent, differentiated.
 #[derive(Clone, Debug)]
@@ -61,6 +62,17 @@ pub struct Descent<T> {
     eta: f64,
     /// For networks that do not convolve.
     steps: Option<Steps<T>>,
+    /// Where the descent has arrived, once it has been looked at.
+    seen: Option<Seen<T>>,
+}
+
+/// The network run forward where the descent has arrived.
+#[derive(Clone, Debug)]
+enum Seen<T> {
+    /// By [`Steps::forward`]: f - y, and L.
+    Outputs(Vec<T>, f64),
+    /// Where the network convolves.
+    Point(Point<T>),
 }
 
 impl<T: Real> Descent<T> {
@@ -82,7 +94,7 @@ impl<T: Real> Descent<T> {
         assert!(delay > 0, "the weights take up steps after 1 of them at least");
         let inputs = Inputs::new(network.architecture(), data);
         let steps = Steps::suit(&network).then(|| Steps::new(&network, &inputs, delay));
-        Self { network, inputs, data: data.clone(), eta, steps }
+        Self { network, inputs, data: data.clone(), eta, steps, seen: None }
     }
 
     /// S: after so many steps the weights have taken up all of them. 1 where the network convolves.
@@ -92,14 +104,46 @@ impl<T: Real> Descent<T> {
 
     /// Takes one step: every layer and a move by -eta times the gradient. Returns L as it was before.
     pub fn step(&mut self) -> f64 {
-        let Some(steps) = &mut self.steps else {
-            let point = Point::of(&self.network, &self.inputs, &self.data);
-            point.descend(&mut self.network, self.eta);
-            return point.loss;
+        match (self.see(), &mut self.steps) {
+            (Seen::Outputs(residuals, loss), Some(steps)) => {
+                steps.descend(&mut self.network, &residuals, self.eta);
+                loss
+            }
+            (Seen::Point(point), _) => {
+                point.descend(&mut self.network, self.eta);
+                point.loss
+            }
+            (Seen::Outputs(..), None) => unreachable!("outputs alone are seen by steps"),
+        }
+    }
+
+    /// L and G^(H) where the descent has arrived. The forward pass that this takes serves the next step too, so that what a
+    /// look costs beside a step is n^2 m multiply-adds, twice; where the network convolves, it is the patches' Gram matrices.
+    pub fn look(&mut self) -> (f64, Gram) {
+        let seen = self.see();
+        let (loss, gram) = match (&seen, &self.steps) {
+            (Seen::Outputs(_, loss), Some(steps)) => (*loss, steps.last_gram(&self.network)),
+            (Seen::Point(point), _) => {
+                (point.loss, layer_gram(&self.network, point, self.network.architecture().depth()))
+            }
+            (Seen::Outputs(..), None) => unreachable!("outputs alone are seen by steps"),
         };
-        let (residuals, loss) = compare(&steps.forward(&self.network), &self.data);
-        steps.descend(&mut self.network, &residuals, self.eta);
-        loss
+        self.seen = Some(seen);
+        (loss, gram)
+    }
+
+    /// What was seen already, or is seen now.
+    fn see(&mut self) -> Seen<T> {
+        if let Some(seen) = self.seen.take() {
+            return seen;
+        }
+        match &mut self.steps {
+            Some(steps) => {
+                let (residuals, loss) = compare(&steps.forward(&self.network), &self.data);
+                Seen::Outputs(residuals, loss)
+            }
+            None => Seen::Point(Point::of(&self.network, &self.inputs, &self.data)),
+        }
     }
 
     /// L where the descent has arrived.
@@ -120,7 +164,9 @@ impl<T: Real> Descent<T> {
         self.network
     }
 
+    /// A forward pass that was looked at lies among the steps that the weights take up here, so it is forgotten.
     fn settle(&mut self) {
+        self.seen = None;
         if let Some(steps) = &mut self.steps {
             steps.settle(&mut self.network);
         }

@@ -7,8 +7,9 @@
 use fathom_kernels::dense::{self, Finish, Traces, Weights};
 use fathom_kernels::{MatMut, MatRef, Real, gemm};
 
-use crate::Network;
 use crate::network::Inputs;
+use crate::tangent::columns_gram;
+use crate::{Gram, Network};
 
 /// S for a network `width` wide and `samples` samples: part of what the bits are. What the factors add to a step's
 /// arithmetic, S n / m of it, stays below a twentieth.
@@ -118,6 +119,17 @@ impl<T: Real> Steps<T> {
         let mut outputs = network.readout(top, top.len() / m);
         outputs.truncate(n);
         outputs
+    }
+
+    /// G^(H) at the point that [`Steps::forward`] has seen.
+    pub fn last_gram(&self, network: &Network<T>) -> Gram {
+        let (depth, n, m) = (network.architecture().depth(), self.samples, network.width());
+        let (slopes, below) = (&self.slopes[depth - 1], &self.features[depth - 1]);
+        let by_channel = |r: usize| (0..n).map(move |i| slopes[i * m + r] * network.output()[r]);
+        let deltas: Vec<T> = (0..m).flat_map(by_channel).collect();
+        let columns = below.len() / network.channels(depth);
+        let below: Vec<T> = below.chunks_exact(columns).flat_map(|row| &row[..n]).copied().collect();
+        columns_gram(&deltas, n).block_sums_of_product(&columns_gram(&below, n), 1)
     }
 
     /// Moves every weight by -eta times the gradient at the point that [`Steps::forward`] has seen, with residuals f - y.

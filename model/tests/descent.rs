@@ -5,6 +5,7 @@ use fathom_model::architecture::Patches;
 use fathom_model::dataset::Spec;
 use fathom_model::descent::{Descent, Point};
 use fathom_model::network::Inputs;
+use fathom_model::tangent::layer_gram;
 use fathom_model::{Architecture, Dataset, Kind, Network};
 
 const ETA: f64 = 0.02;
@@ -48,6 +49,32 @@ fn a_descent_without_delay_takes_the_plain_steps_to_the_bit() {
             check::<f32>(kind, width, samples);
             check::<f64>(kind, width, samples);
         }
+    }
+}
+
+#[test]
+fn a_look_shows_the_last_gram_matrix_and_changes_no_step() {
+    const STEPS: usize = 7;
+    for kind in Kind::ALL {
+        let (mut network, data) = case::<f64>(kind, 50, 5, Parallelism::Serial);
+        let start = network.clone();
+        let inputs = Inputs::new(network.architecture(), &data);
+        let mut plain = Descent::with_delay(start.clone(), &data, ETA, 1);
+        let mut delayed = Descent::with_delay(start.clone(), &data, ETA, 4);
+        let mut unseen = Descent::with_delay(start, &data, ETA, 4);
+        for step in 0..STEPS {
+            let point = Point::of(&network, &inputs, &data);
+            let expected = (point.loss, layer_gram(&network, &point, 4));
+            assert_eq!(plain.look(), expected, "{kind} after {step} steps");
+            assert_eq!(plain.look(), expected, "{kind}: a second look");
+            let (loss, gram) = delayed.look();
+            assert!((loss / expected.0 - 1.0).abs() < 1e-9, "{kind}: {loss} and not {}", expected.0);
+            assert!(gram.distance(&expected.1) < 1e-9 * expected.1.eigenvalues()[4], "{kind} after {step} steps");
+            assert_eq!((plain.step(), delayed.step()), (expected.0, unseen.step()), "{kind} after {step} steps");
+            point.descend(&mut network, ETA);
+        }
+        assert_eq!(plain.into_network().hash(), network.hash(), "{kind}");
+        assert_eq!(delayed.into_network().hash(), unseen.into_network().hash(), "{kind}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod train;
+mod width;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,8 @@ pub use self::bench::{
     BenchRoundArgs, BenchTrainArgs,
 };
 pub use self::train::TrainArgs;
-use crate::study::Criterion;
+pub use self::width::{MergeArgs, WidthArgs};
+use crate::study::Dimensions;
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Measure the required width of each architecture, depth and criterion.
     Width(WidthArgs),
+    /// Join the rows of a study that was measured in parts.
+    Merge(MergeArgs),
     /// Check, measure and report, from scratch.
     Reproduce(ReproduceArgs),
     /// Redraw the report from rows that were measured before.
@@ -124,49 +128,6 @@ pub struct GramArgs {
     pub json: bool,
 }
 
-/// How widths are searched.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct SearchArgs {
-    /// The widest network to run [default: 1048576 for the init criteria, 1024 for those that train].
-    #[arg(long, value_name = "M")]
-    pub max_width: Option<usize>,
-    /// Random starts at each width [default: 20 for the init criteria, 6 for those that train].
-    #[arg(long, value_name = "N")]
-    pub starts: Option<usize>,
-    /// The fraction of starts that may fail: m* is the smallest width at which at least 1 - delta of them succeed.
-    #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
-    pub delta: f64,
-    /// Steps of gradient descent at most.
-    #[arg(long, default_value_t = 3000, value_name = "T")]
-    pub steps: usize,
-}
-
-/// `width`.
-#[derive(Args, Debug)]
-pub struct WidthArgs {
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub data: DataArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    #[allow(missing_docs)]
-    pub search: SearchArgs,
-    /// Architectures, separated by commas: fc, resnet, conv-resnet, linear-resnet, block-resnet.
-    #[arg(long, value_delimiter = ',', default_values_t = Kind::PAPER, value_name = "LIST")]
-    pub arch: Vec<Kind>,
-    /// Depths: 3, 1:4 (all from 1 to 4) or 1,2,4.
-    #[arg(long, default_value = "1:4", value_name = "H", value_parser = depths)]
-    pub depth: Depths,
-    /// Criteria, separated by commas: init-closeness, init-positivity, drift, rate, fit.
-    #[arg(long, value_delimiter = ',', default_values_t = [Criterion::InitCloseness], value_name = "LIST")]
-    pub criterion: Vec<Criterion>,
-    /// The file of rows to write, or to go on with.
-    #[arg(long, value_name = "ROWS.jsonl")]
-    pub out: PathBuf,
-}
-
 /// How much `reproduce` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
@@ -187,9 +148,9 @@ pub struct ReproduceArgs {
     /// The folder of the rows, figures and report.
     #[arg(long, default_value = "fathom-out", value_name = "DIR")]
     pub out: PathBuf,
-    /// The seed of everything random.
-    #[arg(long, default_value_t = 1, value_name = "S")]
-    pub seed: u64,
+    /// The seed of everything random [default: the profile's, 1].
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
 }
 
 /// `report`.
@@ -211,26 +172,8 @@ pub struct InfoArgs {
     pub json: bool,
 }
 
-/// Depths to measure, ascending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Depths(pub Vec<usize>);
-
-fn depths(text: &str) -> Result<Depths, String> {
-    let usage = || format!("\"{text}\" is not a depth: give 3, 1:4 or 1,2,4");
-    let number = |part: &str| part.trim().parse::<usize>().ok().filter(|&h| h > 0).ok_or_else(usage);
-    let mut all: Vec<usize> = match text.split_once(':') {
-        Some((first, last)) => (number(first)?..=number(last)?).collect(),
-        None => text.split(',').map(number).collect::<Result<_, _>>()?,
-    };
-    all.sort_unstable();
-    all.dedup();
-    if all.is_empty() { Err(usage()) } else { Ok(Depths(all)) }
-}
-
 fn dimensions<const N: usize>(text: &str) -> Result<[usize; N], String> {
-    let parts: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok().filter(|&v| v > 0)).collect();
-    let all = parts.and_then(|parts| <[usize; N]>::try_from(parts).ok());
-    all.ok_or_else(|| format!("\"{text}\" is not {N} whole numbers joined by x"))
+    text.parse().map(|Dimensions(parts)| parts)
 }
 
 fn probability(text: &str) -> Result<f64, String> {
@@ -246,16 +189,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn depths_are_ranges_lists_and_numbers() {
-        assert_eq!(depths("1:4"), Ok(Depths(vec![1, 2, 3, 4])));
-        assert_eq!(depths("4,1,2,2"), Ok(Depths(vec![1, 2, 4])));
-        assert_eq!(depths("7"), Ok(Depths(vec![7])));
-        for text in ["0", "4:1", "a", "", "1:", "1,,2", "1:2:3"] {
-            assert!(depths(text).is_err(), "{text}");
-        }
     }
 
     #[test]

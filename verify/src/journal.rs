@@ -1,6 +1,6 @@
 //! A results file that is written row by row and gone on with after an interruption.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ impl Journal {
     /// Opens or creates the file. A torn last line, which an interruption leaves, is cut off.
     ///
     /// # Errors
-    /// When the file cannot be opened, or holds something that is no row.
+    /// When the file cannot be opened, another run is writing to it, or it holds something that is no row.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("cannot open the rows in {}", path.display());
         if let Some(folder) = path.parent() {
@@ -30,6 +30,17 @@ impl Journal {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).with_context(context)?;
         if !file.metadata().with_context(context)?.is_file() {
             bail!("cannot keep rows in {}: it is not a regular file", path.display());
+        }
+        // The lock is the file's own: it ends with the process, however that ends.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => bail!(crate::Usage(format!(
+                "another run is writing to {}: wait for it, or give another --out",
+                path.display()
+            ))),
+            Err(TryLockError::Error(_)) => {
+                eprintln!("note: {} cannot be locked: let no other run write to it", path.display());
+            }
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).with_context(context)?;

@@ -11,13 +11,17 @@ mod check;
 mod cli;
 mod command;
 mod dump;
+mod interrupt;
 mod journal;
+mod laws;
 mod progress;
 mod provenance;
 mod report;
 mod rows;
 mod samples;
 mod study;
+#[cfg(test)]
+mod synthetic;
 mod training;
 
 /// What the user asked for cannot be done as asked: exit code 2.
@@ -69,6 +73,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Gram(args) => command::gram::run(args),
         Command::Train(args) => command::train::run(args),
         Command::Width(args) => command::width::run(args),
+        Command::Merge(args) => command::merge::run(args),
         Command::Reproduce(args) => command::reproduce::run(args),
         Command::Report(args) => command::report::run(args),
         Command::Bench(args) => command::bench::run(args),
@@ -78,6 +83,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
+    if error.downcast_ref::<interrupt::Interrupted>().is_some() {
+        return ExitCode::from(interrupt::EXIT);
+    }
     // A context, which only `downcast_ref` sees through.
     if error.downcast_ref::<Incomplete>().is_some() || error.downcast_ref::<training::Diverged>().is_some() {
         return ExitCode::from(4);

@@ -23,6 +23,9 @@ pub struct Provenance {
     pub platform: String,
     /// Versions of the libraries that results are checked against.
     pub oracles: Vec<String>,
+    /// SHA-256 of the resolved study that a row belongs to, in hexadecimal; absent outside a study.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
 }
 
 impl Provenance {
@@ -38,6 +41,7 @@ impl Provenance {
             caches: caches(),
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             oracles: env!("FATHOM_ORACLES").split(';').map(str::to_owned).collect(),
+            config: None,
         }
     }
 }
@@ -52,6 +56,13 @@ fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+/// Bytes of memory that programs may still take, where the system says.
+pub fn available_memory() -> Option<f64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(1024.0 * line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()?)
 }
 
 fn caches() -> String {

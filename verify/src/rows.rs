@@ -14,8 +14,14 @@ use crate::provenance::Provenance;
 #[serde(tag = "schema")]
 pub enum Row {
     /// The required width of one cell.
-    #[serde(rename = "fathom.width/1")]
+    #[serde(rename = "fathom.width/2")]
     Width(WidthRow),
+    /// The required width that the delta method predicts.
+    #[serde(rename = "fathom.predicted/1")]
+    Predicted(PredictedRow),
+    /// A two-sample test of the streamed sampler against full matrices.
+    #[serde(rename = "fathom.crosscheck/1")]
+    CrossCheck(CrossCheckRow),
     /// The smallest eigenvalue of K^(H), at infinite width.
     #[serde(rename = "fathom.lambda/1")]
     Lambda(LambdaRow),
@@ -27,7 +33,8 @@ pub enum Row {
     Checked(CheckedRow),
 }
 
-/// What is common to all rows that measure a network: architecture, activation, data.
+/// What is common to all rows that measure a network: architecture, activation, data. Rows of one curve agree in all of it but
+/// depth, data_seed and data_hash: several data sets make one curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
     /// `fc`, `resnet`, `conv-resnet`, `linear-resnet` or `block-resnet`.
@@ -38,8 +45,12 @@ pub struct Subject {
     pub depth: usize,
     /// The residual scale, 0 < c_res < 1; absent where no layer has a skip.
     pub c_res: Option<f64>,
-    /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`.
+    /// How the residual scale depends on the depth: `1/H`, `1/sqrt(H)` or `1`; absent where no layer has a skip.
+    pub residual: Option<String>,
+    /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`, without its seed.
     pub data: String,
+    /// The seed that a specification's samples and labels were drawn from; absent for a file.
+    pub data_seed: Option<u64>,
     /// SHA-256 of the normalised inputs and the labels, in hexadecimal.
     pub data_hash: String,
     /// n.
@@ -77,6 +88,8 @@ pub struct WidthRow {
     pub high: Option<f64>,
     /// Measured, extrapolated or censored.
     pub status: Status,
+    /// How m* and its interval were found.
+    pub method: String,
     /// Allowed fraction of failing starts.
     pub delta: f64,
     /// Random starts at each width.
@@ -119,6 +132,60 @@ pub struct Tried {
     pub median_ratio: f64,
     /// Smallest and largest over the starts.
     pub ratio_range: [f64; 2],
+}
+
+/// The required width of one cell by the delta method: ||G - K|| from its limiting Gaussian law, without drawing a network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictedRow {
+    /// What was computed.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// `init-closeness` or `init-positivity`.
+    pub criterion: String,
+    /// Allowed fraction of failing starts.
+    pub delta: f64,
+    /// m*.
+    pub width: f64,
+    /// Lower end of its 95 % Monte Carlo interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Draws from the limiting law.
+    pub draws: usize,
+    /// lambda_min(K^(H)).
+    pub lambda0: f64,
+    /// n^2 / lambda0^2: the lemma's width without its constant and logarithm.
+    pub lemma_width: f64,
+    /// The seed of the whole command.
+    pub seed: u64,
+    /// SHA-256 of the cell's configuration, in hexadecimal.
+    pub cell: String,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
+}
+
+/// Whether starts drawn exactly in law, and those of full matrices, have one distribution: a two-sample test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CrossCheckRow {
+    /// What was drawn.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// m.
+    pub width: usize,
+    /// What was compared: `closeness` (||G - K||), `lambda-min` or `entry`.
+    pub statistic: String,
+    /// `kolmogorov-smirnov`, ...
+    pub test: String,
+    /// Starts in each sample.
+    pub starts: usize,
+    /// The p-value.
+    pub p_value: f64,
+    /// The level below which it refutes that the two agree.
+    pub level: f64,
+    /// The seed of the whole command.
+    pub seed: u64,
+    /// The program and machine that made it.
+    pub provenance: Provenance,
 }
 
 /// The infinitely wide network.
@@ -180,6 +247,78 @@ pub struct CheckedRow {
     pub provenance: Provenance,
 }
 
+impl Subject {
+    /// Its settings in a few words.
+    pub fn name(&self) -> String {
+        let Self { arch, depth, activation, .. } = self;
+        let data_seed = self.data_seed.map(|seed| format!(" #{seed}")).unwrap_or_default();
+        let scale = match (self.c_res, self.residual.as_deref()) {
+            (Some(c_res), Some("1/H")) => format!(" c_res {c_res}"),
+            (Some(c_res), Some(residual)) => format!(" c_res {c_res} x {residual}"),
+            _ => String::new(),
+        };
+        format!("{arch} H={depth} {activation}{scale} {}{data_seed}", self.data)
+    }
+
+    /// It as JSON: what rows of one subject have in common, to the bit.
+    fn key(&self) -> String {
+        serde_json::to_string(self).expect("a subject is plain data")
+    }
+}
+
+impl CurveRow {
+    /// What a curve of `subject` is recognised by.
+    pub fn key(subject: &Subject, width: usize, seed: u64) -> String {
+        format!("curve {} {width} {seed}", subject.key())
+    }
+}
+
+impl Row {
+    /// What a second row of the same cell would have in common with it; `None` where each row stands for itself.
+    pub fn key(&self) -> Option<String> {
+        match self {
+            Self::Width(row) => Some(format!("width {}", row.cell)),
+            Self::Predicted(row) => Some(format!("predicted {}", row.cell)),
+            Self::Lambda(row) => Some(format!("lambda {}", row.subject.key())),
+            Self::Curve(row) => Some(CurveRow::key(&row.subject, row.width, row.seed)),
+            Self::CrossCheck(row) => {
+                Some(format!("crosscheck {} {} {} {}", row.subject.key(), row.width, row.statistic, row.seed))
+            }
+            Self::Checked(_) => None,
+        }
+    }
+
+    /// The key of the row of the infinitely wide network that a required width comes with.
+    pub fn lambda_key(&self) -> Option<String> {
+        match self {
+            Self::Width(row) => Some(format!("lambda {}", row.subject.key())),
+            _ => None,
+        }
+    }
+
+    /// What was found, without how long it took and where: the same bits on every machine and in every order.
+    pub fn found(&self) -> serde_json::Value {
+        let mut row = serde_json::to_value(self).expect("a row is plain data");
+        if let Some(fields) = row.as_object_mut() {
+            fields.remove("seconds");
+            fields.remove("provenance");
+        }
+        row
+    }
+
+    /// The program and machine that made it.
+    pub fn provenance(&self) -> &Provenance {
+        match self {
+            Self::Width(row) => &row.provenance,
+            Self::Predicted(row) => &row.provenance,
+            Self::CrossCheck(row) => &row.provenance,
+            Self::Lambda(row) => &row.provenance,
+            Self::Curve(row) => &row.provenance,
+            Self::Checked(row) => &row.provenance,
+        }
+    }
+}
+
 /// The rows of a results file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowsRead {
@@ -216,10 +355,20 @@ pub fn parse(bytes: &[u8], path: &Path) -> anyhow::Result<RowsRead> {
             Err(_) if !complete => {
                 read.note = Some(format!("{shown}: line {} was cut off when it was written; it is left out", i + 1));
             }
+            Err(_) if schema(line).as_deref() == Some("fathom.width/1") => bail!(
+                "{shown}, line {}: a row of schema fathom.width/1, from an older version: measure again, into a new file",
+                i + 1
+            ),
             Err(error) => bail!("{shown}, line {}: not a row of results: {error}", i + 1),
         }
     }
     Ok(read)
+}
+
+/// The name and version that a line carries.
+fn schema(line: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    Some(value.get("schema")?.as_str()?.to_owned())
 }
 
 /// One line for the eye.

@@ -20,6 +20,8 @@ pub struct Samples {
     pub patches: Patches,
     /// A file, or the specification that they were drawn from.
     pub source: String,
+    /// The seed that a specification was drawn from; `None` for a file.
+    pub seed: Option<u64>,
     hash: String,
 }
 
@@ -43,17 +45,18 @@ impl Samples {
         held_out: usize,
     ) -> Result<(Self, Option<Dataset>)> {
         let mut image = args.image;
-        let (mut all, samples, source) = match &args.data {
+        let (mut all, samples, source, seed) = match &args.data {
             Some(path) if is_file(path) => {
                 let data = Dataset::read(Path::new(path), args.seed)?;
                 let samples = rows_to_use(data.samples(), args.samples, held_out)?;
-                (data, samples, path.clone())
+                (data, samples, path.clone(), None)
             }
             text => {
                 let spec = specification(text.as_deref(), args.samples)?;
                 image = image.or(spec.image_shape().filter(|_| text.is_some()));
                 let samples = spec.samples();
-                (spec.with_samples(samples + held_out).draw(args.seed)?, samples, spec.to_string())
+                let data = spec.with_samples(samples + held_out).draw(args.seed)?;
+                (data, samples, spec.to_string(), Some(args.seed))
             }
         };
         if samples == 0 {
@@ -76,7 +79,7 @@ impl Samples {
             )));
         }
         let hash = hash(&data);
-        Ok((Self { data, patches, source, hash }, held_out))
+        Ok((Self { data, patches, source, seed, hash }, held_out))
     }
 
     /// Takes the same inputs with other labels.
@@ -92,7 +95,9 @@ impl Samples {
             activation: architecture.activation().to_string(),
             depth: architecture.depth(),
             c_res: architecture.c_res(),
+            residual: architecture.residual().map(|residual| residual.to_string()),
             data: self.source.clone(),
+            data_seed: self.seed,
             data_hash: self.hash.clone(),
             samples: self.data.samples(),
             input_size: self.data.input_size(),

@@ -114,7 +114,7 @@ fn width_writes_rows_that_a_second_run_goes_on_from() {
     let args = [&SMALL[..], &["--out", &out]].concat();
     let text = ok(&args);
     let first = rows(&out);
-    let widths: Vec<&Value> = first.iter().filter(|row| row["schema"] == "fathom.width/1").collect();
+    let widths: Vec<&Value> = first.iter().filter(|row| row["schema"] == "fathom.width/2").collect();
     assert_eq!(widths.len(), 8);
     for row in &widths {
         let (low, width, high) = (row["low"].as_f64(), row["width"].as_f64(), row["high"].as_f64());
@@ -232,6 +232,8 @@ fn a_report_is_drawn_from_rows_alone() {
 
     let broken = folder.file("broken.jsonl", "{\"schema\": \"fathom.width/9\"}\n");
     assert!(fails(&["report", &broken, "--out", &page]).1.contains("broken.jsonl, line 1"));
+    let older = folder.file("older.jsonl", "{\"schema\": \"fathom.width/1\"}\n");
+    assert!(fails(&["report", &older, "--out", &page]).1.contains("measure again"));
     let empty = folder.file("empty.jsonl", "");
     assert!(fails(&["report", &empty, "--out", &page]).1.contains("holds no rows"));
 }

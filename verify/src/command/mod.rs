@@ -4,6 +4,7 @@ pub mod bench;
 pub mod check;
 pub mod gram;
 pub mod info;
+pub mod merge;
 pub mod report;
 pub mod reproduce;
 pub mod train;

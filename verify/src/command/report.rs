@@ -27,14 +27,14 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the report and prints its headlines and where it is.
+/// Writes the report and prints what was found, how far the networks are separated, and where the report is.
 ///
 /// # Errors
 /// When the report cannot be written.
 pub fn write(rows: &[Row], folder: &Path) -> Result<()> {
     let report = report::write(rows, folder)?;
     let mut out = std::io::stdout().lock();
-    for headline in &report.headlines {
+    for headline in &report.headlines.lines() {
         writeln!(out, "{headline}")?;
     }
     writeln!(out, "{}", report.paths[0].display())?;

@@ -96,12 +96,16 @@ impl Axis {
     fn whole_ticks(&self, most: usize) -> Vec<Tick> {
         let (first, last) = (self.data[0].ceil() as usize, self.data[1].floor() as usize);
         if self.scale == Scale::Log {
+            // From 8 on, two labels to a doubling: 8, 12, 16, 24, 32, ...; where those are too many, powers of two alone.
+            let all = |value: usize| value < 8 || value.is_multiple_of(1 << (value.ilog2() - 1));
+            let crowded = last > 8 && most < 9;
             let tick = |value: usize| {
-                // From 8 on, two labels to a doubling: 8, 12, 16, 24, 32, ...
-                let unit = if value < 8 { 1 } else { 1 << (value.ilog2() - 1) };
-                Tick { at: value as f64, label: value.is_multiple_of(unit).then(|| whole(value)) }
+                let labelled = if crowded { value.is_power_of_two() } else { all(value) };
+                Tick { at: value as f64, label: labelled.then(|| whole(value)) }
             };
-            return (first..=last).map(tick).collect();
+            // Further up, ticks without labels would run together.
+            let shown = |tick: &Tick| tick.label.is_some() || tick.at < 16.0;
+            return (first.max(1)..=last).map(tick).filter(shown).collect();
         }
         let step = (last - first) / most.max(1) + 1;
         (first..=last)
@@ -195,6 +199,7 @@ mod tests {
         }
         let axis = Axis::spanning("H", "depth", Scale::Log, Kind::Whole, [1.0, 32.0]).unwrap();
         assert_eq!(labels(&axis, 9), ["1", "2", "3", "4", "5", "6", "7", "8", "12", "16", "24", "32"]);
+        assert_eq!(labels(&axis, 7), ["1", "2", "4", "8", "16", "32"]);
         let axis = Axis::spanning("H", "depth", Scale::Linear, Kind::Whole, [1.0, 32.0]).unwrap();
         assert_eq!(labels(&axis, 9), ["4", "8", "12", "16", "20", "24", "28", "32"]);
     }

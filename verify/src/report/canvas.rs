@@ -55,6 +55,12 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         self.backend.draw_text(text, &style, at).map_err(|error| anyhow!("{error}"))
     }
 
+    /// The part of a filled polygon that lies in `clip`.
+    pub fn clipped_polygon(&mut self, corners: &[Spot], clip: Area, color: Rgb) -> Result<()> {
+        let corners = inside(corners, clip);
+        if corners.len() < 3 { Ok(()) } else { self.polygon(&corners, color) }
+    }
+
     /// A filled polygon.
     pub fn polygon(&mut self, corners: &[Spot], color: Rgb) -> Result<()> {
         let corners: Vec<(i32, i32)> = corners.iter().map(|&corner| self.pixel(corner)).collect();
@@ -143,6 +149,27 @@ fn clipped(path: &[Spot], clip: Option<Area>) -> Vec<Vec<Spot>> {
     pieces
 }
 
+/// The part of a polygon in `area`, after Sutherland and Hodgman: one border after the other cuts it.
+fn inside(corners: &[Spot], area: Area) -> Vec<Spot> {
+    // (axis, border, whether the inside lies above it)
+    let borders = [(0, area.x, true), (0, area.x + area.w, false), (1, area.y, true), (1, area.y + area.h, false)];
+    borders.into_iter().fold(corners.to_vec(), |corners, (axis, border, above)| {
+        let holds = |spot: &Spot| if above { spot[axis] >= border } else { spot[axis] <= border };
+        let mut kept = Vec::new();
+        for (i, to) in corners.iter().enumerate() {
+            let from = &corners[(i + corners.len() - 1) % corners.len()];
+            if holds(from) != holds(to) {
+                let part = (border - from[axis]) / (to[axis] - from[axis]);
+                kept.push([0, 1].map(|i| from[i] + part * (to[i] - from[i])));
+            }
+            if holds(to) {
+                kept.push(*to);
+            }
+        }
+        kept
+    })
+}
+
 /// The part of a segment in `area`, after Liang and Barsky: each border narrows the range of the parameter.
 fn cut(from: Spot, to: Spot, area: Area) -> Option<[Spot; 2]> {
     let step = [to[0] - from[0], to[1] - from[1]];
@@ -217,6 +244,15 @@ mod tests {
         let pieces = clipped(&path, Some(UNIT));
         assert_eq!(pieces, [vec![[5.0, 5.0], [5.0, 10.0]], vec![[8.0, 10.0], [8.0, 2.0]]]);
         assert!(clipped(&[[20.0, 0.0], [20.0, 9.0]], Some(UNIT)).is_empty());
+    }
+
+    #[test]
+    fn a_polygon_is_cut_at_the_borders() {
+        let square = [[5.0, 5.0], [15.0, 5.0], [15.0, 8.0], [5.0, 8.0]];
+        let mut kept = inside(&square, UNIT);
+        kept.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(kept, [[5.0, 5.0], [5.0, 8.0], [10.0, 5.0], [10.0, 8.0]]);
+        assert!(inside(&square.map(|[x, y]| [x + 6.0, y]), UNIT).is_empty());
     }
 
     #[test]

@@ -3,8 +3,12 @@
 
 use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, GREY, INK, Look, Panel, Sample, Stroke};
+use super::finding::Finding;
 use super::group::{Group, archs};
-use crate::rows::WidthRow;
+use crate::rows::{Tried, WidthRow};
+
+/// Most depths of one panel: more lines cannot be told apart.
+const MOST: usize = 6;
 
 /// What the criteria bound the deviation by, in units of lambda0.
 const BOUND: f64 = 0.25;
@@ -40,13 +44,25 @@ const SUBJECTS: [Subject; 2] = [
 ];
 
 /// The figures of a group, for each of the two criteria that has rows.
-pub fn figures(group: &Group<'_>) -> Vec<Figure> {
-    SUBJECTS.iter().filter_map(|subject| figure(group, subject)).collect()
+pub fn figures(group: &Group<'_>, findings: &[&Finding<'_>]) -> Vec<Figure> {
+    SUBJECTS.iter().filter_map(|subject| figure(group, findings, subject)).collect()
 }
 
-fn figure(group: &Group<'_>, subject: &Subject) -> Option<Figure> {
-    let of_criterion = |row: &&&WidthRow| row.criterion == subject.criterion && !row.tried.is_empty();
-    let rows: Vec<&WidthRow> = group.widths.iter().filter(of_criterion).copied().collect();
+/// The rows that are drawn: the first data set's, and of many depths some.
+fn drawn<'a>(finding: &Finding<'a>) -> Vec<&'a WidthRow> {
+    let mut rows: Vec<&WidthRow> = finding.rows().iter().filter(|row| !row.tried.is_empty()).copied().collect();
+    // The rows of one depth come in the order of their data sets.
+    rows.dedup_by_key(|row| row.subject.depth);
+    let last = rows.len().saturating_sub(1);
+    if last < MOST {
+        return rows;
+    }
+    (0..MOST).map(|i| rows[(i * last + (MOST - 1) / 2) / (MOST - 1)]).collect()
+}
+
+fn figure(group: &Group<'_>, findings: &[&Finding<'_>], subject: &Subject) -> Option<Figure> {
+    let of_criterion = findings.iter().filter(|finding| finding.criterion() == subject.criterion);
+    let rows: Vec<&WidthRow> = of_criterion.flat_map(|finding| drawn(finding)).collect();
     let tried = || rows.iter().flat_map(|row| &row.tried);
     let widths = tried().map(|tried| tried.width as f64);
     let x = Axis::spanning("width m", "width", Scale::Log, Kind::Real, widths)?;
@@ -76,12 +92,11 @@ fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
     elements.extend(guide(&rows, arch));
     let mut legend = Vec::new();
     for (i, row) in rows.iter().enumerate() {
-        let look = Look::of_depth(i, rows.len());
+        let look = Look::graded(i, rows.len());
         let stroke = Stroke::solid(look.color, 1.5);
         let series = format!("{arch}, H = {}", row.subject.depth);
-        let data: Vec<Datum> = row
-            .tried
-            .iter()
+        let data: Vec<Datum> = thinned(&row.tried)
+            .into_iter()
             .map(|tried| Datum {
                 x: tried.width as f64,
                 y: tried.median_ratio * BOUND,
@@ -94,6 +109,17 @@ fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
         legend.push(Entry::new(Sample::marked(stroke, look, true), format!("H = {}", row.subject.depth)));
     }
     Panel { title: arch.to_owned(), id: arch.to_owned(), x: x.clone(), y: y.clone(), elements, legend }
+}
+
+/// Widths at least a doubling apart, nearly: the search lies close where pass rates change.
+fn thinned(tried: &[Tried]) -> Vec<&Tried> {
+    let mut kept: Vec<&Tried> = Vec::new();
+    for tried in tried {
+        if kept.last().is_none_or(|last| tried.width as f64 >= 1.9 * last.width as f64) {
+            kept.push(tried);
+        }
+    }
+    kept
 }
 
 /// A line of slope -1/2 through the centre of the panel's points, as long as they reach.

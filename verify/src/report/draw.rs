@@ -95,6 +95,10 @@ fn element<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, element: &Element, spo
             let path: Vec<Spot> = placed.map(|(_, spot)| spot).collect();
             canvas.line(&path, stroke, Some(spots.area))
         }
+        Form::Band(color) => {
+            let placed: Vec<(&Datum, Spot)> = placed.collect();
+            placed.windows(2).try_for_each(|pair| band(canvas, [pair[0], pair[1]], color, spots))
+        }
         Form::Points { look, filled } => {
             let placed: Vec<(&Datum, Spot)> = placed.collect();
             for (datum, spot) in &placed {
@@ -110,6 +114,26 @@ fn element<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, element: &Element, spo
             })
         }
     }
+}
+
+/// The area between the intervals of two neighbours.
+fn band<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    pair: [(&Datum, Spot); 2],
+    color: Rgb,
+    spots: &Spots<'_>,
+) -> Result<()> {
+    let height = |value: Option<f64>, at: f64| {
+        value.filter(|&value| spots.y.shows(value)).map_or(at, |value| spots.height(value))
+    };
+    let [(first, [x0, y0]), (second, [x1, y1])] = pair;
+    let corners = [
+        [x0, height(first.low, y0)],
+        [x1, height(second.low, y1)],
+        [x1, height(second.high, y1)],
+        [x0, height(first.high, y0)],
+    ];
+    canvas.clipped_polygon(&corners, spots.area, color)
 }
 
 /// The bar of an interval; an end that is not known has no cap.

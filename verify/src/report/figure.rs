@@ -64,9 +64,9 @@ impl Look {
         Self { color: OKABE_ITO[index], marker: MARKERS[index % MARKERS.len()] }
     }
 
-    /// The look of the `index`-th of `count` depths: from dark blue over green to orange as depth grows, which also
-    /// darkens evenly in grey.
-    pub fn of_depth(index: usize, count: usize) -> Self {
+    /// The look of the `index`-th of `count` values in order, such as depths: from dark blue over green to orange, which
+    /// also brightens evenly in grey.
+    pub fn graded(index: usize, count: usize) -> Self {
         const STOPS: [[f64; 3]; 4] =
             [[45.0, 30.0, 107.0], [31.0, 120.0, 156.0], [43.0, 166.0, 106.0], [224.0, 154.0, 0.0]];
         let place = if count > 1 { 3.0 * index as f64 / (count - 1) as f64 } else { 1.0 };
@@ -142,6 +142,8 @@ pub enum Form {
         /// Filled, or an outline.
         filled: bool,
     },
+    /// The area between the intervals' ends, from datum to datum.
+    Band(Rgb),
     /// An arrow upwards from each datum: "at least this".
     Arrows {
         /// Shape and colour.
@@ -173,6 +175,11 @@ impl Element {
     /// Markers.
     pub fn points(series: &str, role: &'static str, data: Vec<Datum>, look: Look, filled: bool) -> Self {
         Self { series: series.to_owned(), role, data, form: Form::Points { look, filled }, nudge: 0.0 }
+    }
+
+    /// The area between the intervals' ends.
+    pub fn band(series: &str, role: &'static str, data: Vec<Datum>, color: Rgb) -> Self {
+        Self { series: series.to_owned(), role, data, form: Form::Band(color), nudge: 0.0 }
     }
 
     /// The same, moved to the right.

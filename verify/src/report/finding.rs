@@ -1,156 +1,167 @@
 //! What was found: the growth of the required width with depth, in numbers and in a sentence.
 
-use super::fit::{Estimate, FEWEST, Fit, Law, Point};
-use super::group::{Group, archs};
-use super::number::{interval, significant};
-use crate::rows::{Status, WidthRow};
+use super::number::{significant, telling};
+use super::pooled::{Pooled, pooled};
+use crate::laws::verdict::{FEWEST_DEPTHS, FLAT};
+use crate::laws::{Curve, Law, Laws, Verdict};
+use crate::rows::{PredictedRow, Status, Subject, WidthRow};
 
-/// One architecture under one criterion.
+/// One architecture in one setting under one criterion.
 #[derive(Clone, Debug)]
 pub struct Finding<'a> {
-    /// `fc`, `resnet`, ...
-    pub arch: &'a str,
-    /// `init-closeness`, ...
-    pub criterion: &'a str,
-    /// Its rows, by depth.
-    pub rows: Vec<&'a WidthRow>,
-    /// m = c exp(b H) over all depths with a required width.
-    pub exponential: Option<Fit>,
-    /// m = c H^b over the same.
-    pub power: Option<Fit>,
-    /// Both laws over H >= 2, where there is a point at H = 1 to leave out: no layer lies below the last one there, so
-    /// nothing accumulates, and the residual networks have no skip yet.
-    pub deep: Option<[Fit; 2]>,
-}
-
-/// All findings of a group, by criterion and architecture.
-pub fn findings<'a>(group: &Group<'a>) -> Vec<Finding<'a>> {
-    let archs = archs(group.widths.iter().map(|row| &row.subject));
-    let mut criteria: Vec<&'a str> = group.widths.iter().map(|row| row.criterion.as_str()).collect();
-    criteria.dedup();
-    let of = |criterion: &'a str, arch: &'a str| {
-        let matches = |row: &&&WidthRow| row.criterion == criterion && row.subject.arch == arch;
-        let rows: Vec<&'a WidthRow> = group.widths.iter().filter(matches).copied().collect();
-        (!rows.is_empty()).then(|| Finding::new(arch, criterion, rows))
-    };
-    criteria.iter().flat_map(|&criterion| archs.iter().filter_map(move |&arch| of(criterion, arch))).collect()
+    /// Its rows.
+    pub curve: Curve<'a>,
+    /// What they show over H >= 2; none with too few depths.
+    pub laws: Option<Laws>,
+    /// What the delta method predicts, by depth and data set.
+    pub predicted: Vec<&'a PredictedRow>,
+    /// chi_1 of the activation.
+    pub chi1: Option<f64>,
 }
 
 impl<'a> Finding<'a> {
-    fn new(arch: &'a str, criterion: &'a str, rows: Vec<&'a WidthRow>) -> Self {
-        let points: Vec<Point> = rows.iter().filter_map(|row| point(row)).collect();
-        let deep: Vec<Point> = points.iter().copied().filter(|point| point.depth >= 2).collect();
-        let has_first = deep.len() < points.len();
-        Self {
-            arch,
-            criterion,
-            rows,
-            exponential: Fit::new(Law::Exponential, &points),
-            power: Fit::new(Law::Power, &points),
-            deep: has_first.then(|| both(&deep)).flatten(),
-        }
+    /// The subject of its first row.
+    pub fn subject(&self) -> &'a Subject {
+        &self.curve.rows[0].subject
     }
 
-    /// The fit to draw and to speak of: over H >= 2 if there is one.
-    pub fn drawn(&self, law: Law) -> Option<&Fit> {
-        match (&self.deep, law) {
-            (Some([exponential, _]), Law::Exponential) => Some(exponential),
-            (Some([_, power]), Law::Power) => Some(power),
-            (None, Law::Exponential) => self.exponential.as_ref(),
-            (None, Law::Power) => self.power.as_ref(),
-        }
+    /// `fc`, `resnet`, ...
+    pub fn arch(&self) -> &'a str {
+        &self.subject().arch
+    }
+
+    /// `init-closeness`, ...
+    pub fn criterion(&self) -> &'a str {
+        &self.curve.rows[0].criterion
+    }
+
+    /// The allowed fraction of failing starts.
+    pub fn delta(&self) -> f64 {
+        self.curve.rows[0].delta
+    }
+
+    /// Its rows, by depth.
+    pub fn rows(&self) -> &[&'a WidthRow] {
+        &self.curve.rows
+    }
+
+    /// Its depths, the data sets of each together.
+    pub fn points(&self) -> Vec<Pooled> {
+        pooled(self.rows())
     }
 
     /// How many rows have this status.
     pub fn count(&self, status: Status) -> usize {
-        self.rows.iter().filter(|row| row.status == status).count()
+        self.rows().iter().filter(|row| row.status == status).count()
     }
 
-    /// The finding in a sentence or two.
-    pub fn sentence(&self, chi1: Option<f64>) -> String {
-        let (Some(all), Some(fit)) = (&self.exponential, self.drawn(Law::Exponential)) else {
-            return format!("{}: no growth factor. {}", self.arch, self.too_few());
+    /// The finding in a few sentences.
+    pub fn sentence(&self) -> String {
+        let Some(laws) = &self.laws else {
+            return format!("{}: no growth factor. {}", self.arch(), self.too_few());
         };
-        let growth = fit.growth();
-        let [from, to] = fit.depths;
+        let growth = laws.exponential.growth();
+        let [from, to] = laws.depths;
         let mut text = format!(
-            "{}: over H = {from} to {to} the required width {} by a factor of {} per layer (95 % interval; {}).",
-            self.arch,
+            "{}: over H = {from} to {to} the required width {} by a factor of {} per layer (95 % interval; {}). {}",
+            self.arch(),
             if growth.low > 1.0 { "grows" } else { "changes" },
-            interval(&growth, 3),
-            self.counts()
+            telling(&growth),
+            self.counts(),
+            verdict(laws)
         );
-        if self.arch == "fc" {
-            text += &theory(self.criterion, &growth, chi1);
-        } else {
-            text += &format!(" {}", flatness(&growth));
-        }
-        if self.deep.is_some() {
-            text += &format!(" With H = 1, where no layer lies below the last: {}.", interval(&all.growth(), 3));
+        if self.arch() == "fc" {
+            text += &self.theory(laws);
         }
         text
     }
 
     /// Why there is no fit.
     pub fn too_few(&self) -> String {
-        let found = self.rows.len() - self.count(Status::Censored);
-        format!("Too few depths: {found} with a required width, and a line needs {FEWEST} ({}).", self.counts())
+        let found = self.points().iter().filter(|point| point.depth > 1 && point.width.is_some()).count();
+        format!("Too few depths: {found} from H = 2 on, and a line needs {FEWEST_DEPTHS} ({}).", self.counts())
     }
 
     fn counts(&self) -> String {
-        let named = [(Status::Measured, "measured"), (Status::Extrapolated, "extrapolated")];
-        let mut parts: Vec<String> = named
+        let named =
+            [(Status::Measured, "measured"), (Status::Extrapolated, "extrapolated"), (Status::Censored, "censored")];
+        let parts: Vec<String> = named
             .iter()
             .map(|&(status, name)| (self.count(status), name))
             .filter(|&(count, _)| count > 0)
             .map(|(count, name)| format!("{count} {name}"))
             .collect();
-        match self.count(Status::Censored) {
-            0 => {}
-            count => parts.push(format!("{count} censored, left out of the fit")),
-        }
         parts.join(", ")
     }
-}
 
-fn both(points: &[Point]) -> Option<[Fit; 2]> {
-    Some([Fit::new(Law::Exponential, points)?, Fit::new(Law::Power, points)?])
-}
-
-/// The point that a row adds to a fit; a censored row adds none.
-pub fn point(row: &WidthRow) -> Option<Point> {
-    let width = row.width.filter(|_| row.status != Status::Censored)?;
-    Point::new(row.subject.depth, width, row.low, row.high)
-}
-
-/// Whether a growth factor is 1, said plainly either way.
-fn flatness(growth: &Estimate) -> String {
-    if !growth.contains(1.0) {
-        let direction = if growth.value > 1.0 { "grows" } else { "shrinks" };
-        return format!("Not flat: 1 lies outside the interval, and the required width {direction} with depth.");
-    }
-    let mut text = "Flat within its interval: 1 lies inside it.".to_owned();
-    if growth.high > 1.5 {
-        text += &format!(
-            " The interval is wide, though: growth by up to {} per layer is not excluded.",
-            significant(growth.high, 3)
-        );
-    }
-    text
-}
-
-/// The theory's factor beside the fully connected network's. The law m ~ lambda0^-2 ~ chi_1^(-2H) is derived for
-/// init-closeness.
-fn theory(criterion: &str, growth: &Estimate, chi1: Option<f64>) -> String {
-    match chi1 {
-        Some(chi1) if chi1 < 1.0 && criterion == "init-closeness" => {
-            let expected = chi1.powi(-2);
-            let place = if growth.contains(expected) { "inside" } else { "outside" };
-            format!(" The theory's χ₁⁻² = {} lies {place} the interval.", significant(expected, 3))
+    /// The theory's factor beside the fully connected network's. The law m ~ lambda0^-2 ~ chi_1^(-2H) is derived for
+    /// init-closeness.
+    fn theory(&self, laws: &Laws) -> String {
+        match self.chi1 {
+            Some(chi1) if chi1 < 1.0 && self.criterion() == "init-closeness" => {
+                let expected = chi1.powi(-2);
+                let place = if laws.exponential.growth().contains(expected) { "inside" } else { "outside" };
+                format!(
+                    " The factor that theory has for deep networks, χ₁⁻² = {}, lies {place} the interval.",
+                    significant(expected, 3)
+                )
+            }
+            Some(chi1) if chi1 >= 1.0 => {
+                format!(" χ₁ = {} is not below 1, so no exponential law is expected.", significant(chi1, 3))
+            }
+            _ => String::new(),
         }
-        Some(chi1) if chi1 >= 1.0 => {
-            format!(" χ₁ = {} is not below 1, so no exponential law is expected.", significant(chi1, 3))
-        }
-        _ => String::new(),
     }
+}
+
+/// The verdict in a sentence, with what decided it.
+fn verdict(laws: &Laws) -> String {
+    let growth = laws.exponential.growth();
+    let change = laws.change();
+    match laws.verdict {
+        Verdict::Exponential => format!("The law is exponential, m ∝ exp(bH): {}.", evidence(laws, Law::Exponential)),
+        Verdict::Power => {
+            format!("The law is a power, m ∝ Hᵇ with b = {}: {}.", telling(&laws.power.b), evidence(laws, Law::Power))
+        }
+        Verdict::Flat => format!(
+            "It is flat: 1 lies inside the interval, which holds the change over all these layers below a factor of {}.",
+            significant(change.high.max(1.0 / change.low), 3)
+        ),
+        Verdict::NearlyFlat => format!(
+            "It is nearly flat: 1 lies outside the interval, but over all these layers the change is a factor of {}, and no law is \
+             decided.",
+            telling(&change)
+        ),
+        Verdict::Undecided if growth.contains(1.0) => format!(
+            "Undecided: 1 lies inside the interval, but a change by a factor of {} over all these layers is not excluded \
+             (flat would be {FLAT}).",
+            significant(change.high.max(1.0 / change.low), 3)
+        ),
+        Verdict::Undecided => format!(
+            "1 lies outside the interval, so it {}, over all these layers by a factor of {}, but by which law is undecided: {}.",
+            if growth.value > 1.0 { "grows" } else { "shrinks" },
+            telling(&change),
+            undecided(laws)
+        ),
+    }
+}
+
+fn evidence(laws: &Laws, law: Law) -> String {
+    let (gain, support) = match law {
+        Law::Exponential => (laws.preference, laws.support[0]),
+        Law::Power => (-laws.preference, laws.support[1]),
+    };
+    format!(
+        "its AICc is smaller by {}, and it is the better law in {} % of the resamples",
+        significant(gain, 3),
+        significant(100.0 * support, 3)
+    )
+}
+
+fn undecided(laws: &Laws) -> String {
+    if laws.exponential.aicc.is_none() {
+        return format!("{} rows are too few for AICc", laws.rows);
+    }
+    let [exponential, power] = laws.support.map(|part| significant(100.0 * part, 3));
+    format!("the exponential is the better one in {exponential} % of the resamples, the power in {power} %")
 }

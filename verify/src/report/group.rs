@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::rows::{CheckedRow, CurveRow, LambdaRow, Row, Subject, WidthRow};
+use super::finding::Finding;
+use crate::laws::{Laws, curve, curves};
+use crate::rows::{CheckedRow, CrossCheckRow, CurveRow, LambdaRow, PredictedRow, Row, Subject, WidthRow};
 
-/// Rows that may share a figure: one activation, residual scale and data set.
+/// Rows that may share a figure: one activation, residual scale and kind of data.
 #[derive(Clone, Debug, Default)]
 pub struct Group<'a> {
     /// `softplus`, ...
@@ -13,11 +15,11 @@ pub struct Group<'a> {
     pub data: String,
     /// n.
     pub samples: usize,
-    /// The residual scale; absent where no row has one.
-    pub c_res: Option<f64>,
-    /// Required widths, sorted by criterion, architecture and depth.
-    pub widths: Vec<&'a WidthRow>,
-    /// Population eigenvalues, sorted by architecture and depth.
+    /// The residual scale and how it depends on depth; absent where no row has one.
+    pub scale: Option<(f64, Option<String>)>,
+    /// What was found, sorted by criterion and architecture: places in [`Sorted::findings`].
+    pub findings: Vec<usize>,
+    /// Population eigenvalues, sorted by architecture, depth and data set.
     pub lambdas: Vec<&'a LambdaRow>,
     /// Training runs, sorted by architecture, depth, width and seed.
     pub curves: Vec<&'a CurveRow>,
@@ -28,8 +30,12 @@ pub struct Group<'a> {
 pub struct Sorted<'a> {
     /// The groups in the order in which they first appear.
     pub groups: Vec<Group<'a>>,
+    /// Every curve of required widths once. A network without skips belongs to the groups of all residual scales.
+    pub findings: Vec<Finding<'a>>,
     /// The last verdict of `check`.
     pub checked: Option<&'a CheckedRow>,
+    /// The two-sample tests of the sampler.
+    pub crosschecks: Vec<&'a CrossCheckRow>,
     /// Rows that a later one of the same cell replaced.
     pub replaced: usize,
 }
@@ -53,7 +59,8 @@ fn criterion_rank(criterion: &str) -> (usize, String) {
     (place.unwrap_or(CRITERIA.len()), criterion.to_owned())
 }
 
-fn arch_rank(arch: &str) -> (usize, String) {
+/// The place of an architecture in the order of reporting.
+pub fn arch_place(arch: &str) -> (usize, String) {
     let place = ["fc", "resnet", "conv-resnet"].iter().position(|name| *name == arch);
     (place.unwrap_or(3), arch.to_owned())
 }
@@ -61,9 +68,18 @@ fn arch_rank(arch: &str) -> (usize, String) {
 /// Architectures of some subjects, in the order of reporting.
 pub fn archs<'a>(subjects: impl IntoIterator<Item = &'a Subject>) -> Vec<&'a str> {
     let mut archs: Vec<&str> = subjects.into_iter().map(|subject| subject.arch.as_str()).collect();
-    archs.sort_by_key(|arch| arch_rank(arch));
+    archs.sort_by_key(|arch| arch_place(arch));
     archs.dedup();
     archs
+}
+
+/// The residual scale r of a layer, as a formula.
+pub fn scale_formula(residual: Option<&str>) -> &'static str {
+    match residual {
+        Some("1/sqrt(H)") => "c_res/√H",
+        Some("1") => "c_res",
+        _ => "c_res/H",
+    }
 }
 
 impl Group<'_> {
@@ -72,18 +88,29 @@ impl Group<'_> {
         self.lambdas.first().map(|row| row.chi1)
     }
 
-    /// The criteria present, in the order of reporting.
-    pub fn criteria(&self) -> Vec<&str> {
-        let mut criteria: Vec<&str> = self.widths.iter().map(|row| row.criterion.as_str()).collect();
-        criteria.dedup();
-        criteria
-    }
-
     /// The setting in words.
     pub fn setting(&self) -> String {
-        let c_res = self.c_res.map(|c_res| format!(", c_res = {c_res}")).unwrap_or_default();
-        format!("{}, n = {}, data {}{c_res}", self.activation, self.samples, shortened(&self.data))
+        let scale = self.scale.as_ref().map(|scale| format!(", {}", self::scale(scale))).unwrap_or_default();
+        format!("{}, n = {}, data {}{scale}", self.activation, self.samples, shortened(&self.data))
     }
+
+    /// Whether a subject belongs to it. One without a residual scale belongs to every scale of its setting.
+    pub fn holds(&self, subject: &Subject) -> bool {
+        self.activation == subject.activation
+            && self.data == subject.data
+            && self.samples == subject.samples
+            && (subject.c_res.is_none() || self.scale == scale_of(subject))
+    }
+}
+
+/// A residual scale in words.
+pub fn scale((c_res, residual): &(f64, Option<String>)) -> String {
+    format!("c_res = {c_res}, r = {}", scale_formula(residual.as_deref()))
+}
+
+/// The residual scale of a subject.
+pub fn scale_of(subject: &Subject) -> Option<(f64, Option<String>)> {
+    subject.c_res.map(|c_res| (c_res, subject.residual.clone()))
 }
 
 /// A long path loses its middle.
@@ -98,7 +125,7 @@ fn shortened(text: &str) -> String {
 }
 
 impl<'a> Sorted<'a> {
-    /// Sorts rows. Of several rows of one cell (a resumed run leaves such) the last one counts.
+    /// Sorts rows and fits the laws. Of several rows of one cell (a resumed run leaves such) the last one counts.
     pub fn new(rows: &'a [Row]) -> Self {
         let mut kept: Vec<Option<&Row>> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -112,17 +139,49 @@ impl<'a> Sorted<'a> {
             kept.push(Some(row));
         }
         let kept: Vec<&Row> = kept.into_iter().flatten().collect();
-        let mut sorted = Self { replaced, ..Self::default() };
-        sorted.checked = kept.iter().rev().find_map(|row| match row {
-            Row::Checked(row) => Some(row),
-            _ => None,
-        });
-        sorted.groups = keys(&kept);
+        let mut sorted = Self { replaced, findings: findings(&kept), groups: keys(&kept), ..Self::default() };
+        for row in &kept {
+            match row {
+                Row::Checked(row) => sorted.checked = Some(row),
+                Row::CrossCheck(row) => sorted.crosschecks.push(row),
+                _ => {}
+            }
+        }
         for group in &mut sorted.groups {
-            fill(group, &kept);
+            fill(group, &kept, &sorted.findings);
         }
         sorted
     }
+
+    /// What was found in a group, by criterion and architecture.
+    pub fn of<'s>(&'s self, group: &Group<'_>) -> Vec<&'s Finding<'a>> {
+        group.findings.iter().map(|&place| &self.findings[place]).collect()
+    }
+}
+
+fn findings<'a>(rows: &[&'a Row]) -> Vec<Finding<'a>> {
+    let widths = rows.iter().filter_map(|row| if let Row::Width(row) = row { Some(row) } else { None });
+    let curves = curves(widths);
+    let laws = Laws::of_all(&curves);
+    let mut predicted: HashMap<String, Vec<&'a PredictedRow>> = HashMap::new();
+    let mut chi1: HashMap<&str, f64> = HashMap::new();
+    for &row in rows {
+        match row {
+            Row::Predicted(row) => {
+                let key = curve::key(&row.subject, &row.criterion, row.delta);
+                predicted.entry(key).or_default().push(row);
+            }
+            Row::Lambda(row) => _ = chi1.insert(&row.subject.activation, row.chi1),
+            _ => {}
+        }
+    }
+    let finding = |(curve, laws): (curve::Curve<'a>, Option<Laws>)| {
+        let WidthRow { subject, criterion, delta, .. } = curve.rows[0];
+        let mut predicted = predicted.remove(&curve::key(subject, criterion, *delta)).unwrap_or_default();
+        predicted.sort_by_key(|row| (row.subject.depth, row.subject.data_seed));
+        Finding { chi1: chi1.get(subject.activation.as_str()).copied(), curve, laws, predicted }
+    };
+    curves.into_iter().zip(laws).map(finding).collect()
 }
 
 fn subject(row: &Row) -> Option<&Subject> {
@@ -130,17 +189,24 @@ fn subject(row: &Row) -> Option<&Subject> {
         Row::Width(row) => Some(&row.subject),
         Row::Lambda(row) => Some(&row.subject),
         Row::Curve(row) => Some(&row.subject),
-        Row::Checked(_) => None,
+        // What is predicted stands beside what was measured, and a cross-check is in no figure.
+        Row::Predicted(_) | Row::CrossCheck(_) | Row::Checked(_) => None,
     }
 }
 
 /// What a figure shows once.
 fn cell(row: &Row) -> String {
     let of = |s: &Subject| {
-        format!("{}|{}|{}|{:?}|{}|{}", s.arch, s.activation, s.depth, s.c_res.map(f64::to_bits), s.data, s.samples)
+        let c_res = s.c_res.map(f64::to_bits);
+        let network = format!("{}|{}|{}|{c_res:?}|{:?}", s.arch, s.activation, s.depth, s.residual);
+        format!("{network}|{}|{:?}|{}|{}", s.data, s.data_seed, s.data_hash, s.samples)
     };
     match row {
-        Row::Width(row) => format!("width|{}|{}", of(&row.subject), row.criterion),
+        Row::Width(row) => format!("width|{}|{}|{}", of(&row.subject), row.criterion, row.delta),
+        Row::Predicted(row) => format!("predicted|{}|{}|{}", of(&row.subject), row.criterion, row.delta),
+        Row::CrossCheck(row) => {
+            format!("cross-check|{}|{}|{}|{}", of(&row.subject), row.width, row.statistic, row.test)
+        }
         Row::Lambda(row) => format!("lambda|{}", of(&row.subject)),
         Row::Curve(row) => format!("curve|{}|{}|{}", of(&row.subject), row.width, row.seed),
         Row::Checked(_) => "checked".to_owned(),
@@ -154,43 +220,40 @@ fn keys<'a>(rows: &[&Row]) -> Vec<Group<'a>> {
         let same = |group: &&mut Group<'_>| {
             group.activation == subject.activation && group.data == subject.data && group.samples == subject.samples
         };
+        let scale = scale_of(subject);
         let mut alike: Vec<&mut Group<'_>> = keys.iter_mut().filter(same).collect();
-        if alike.iter().any(|group| subject.c_res.is_none() || group.c_res == subject.c_res) {
+        if alike.iter().any(|group| scale.is_none() || group.scale == scale) {
             continue;
         }
-        if let Some(open) = alike.iter_mut().find(|group| group.c_res.is_none()) {
-            open.c_res = subject.c_res;
+        if let Some(open) = alike.iter_mut().find(|group| group.scale.is_none()) {
+            open.scale = scale;
             continue;
         }
         keys.push(Group {
             activation: subject.activation.clone(),
             data: subject.data.clone(),
             samples: subject.samples,
-            c_res: subject.c_res,
+            scale,
             ..Group::default()
         });
     }
     keys
 }
 
-fn fill<'a>(group: &mut Group<'a>, rows: &[&'a Row]) {
+fn fill<'a>(group: &mut Group<'a>, rows: &[&'a Row], findings: &[Finding<'a>]) {
     for &row in rows {
-        let belongs = subject(row).is_some_and(|subject| {
-            subject.activation == group.activation
-                && subject.data == group.data
-                && subject.samples == group.samples
-                && (subject.c_res.is_none() || subject.c_res == group.c_res)
-        });
         match row {
-            _ if !belongs => {}
-            Row::Width(row) => group.widths.push(row),
-            Row::Lambda(row) => group.lambdas.push(row),
-            Row::Curve(row) => group.curves.push(row),
-            Row::Checked(_) => {}
+            Row::Lambda(row) if group.holds(&row.subject) => group.lambdas.push(row),
+            Row::Curve(row) if group.holds(&row.subject) => group.curves.push(row),
+            _ => {}
         }
     }
-    let rank = |subject: &Subject| (arch_rank(&subject.arch), subject.depth);
-    group.widths.sort_by_cached_key(|row| (criterion_rank(&row.criterion), rank(&row.subject)));
+    group.findings = (0..findings.len()).filter(|&place| group.holds(findings[place].subject())).collect();
+    group.findings.sort_by_cached_key(|&place| {
+        let finding = &findings[place];
+        (criterion_rank(finding.criterion()), arch_place(finding.arch()))
+    });
+    let rank = |subject: &Subject| (arch_place(&subject.arch), subject.depth, subject.data_seed);
     group.lambdas.sort_by_cached_key(|row| rank(&row.subject));
     group.curves.sort_by_cached_key(|row| (rank(&row.subject), row.width, row.seed));
 }

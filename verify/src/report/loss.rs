@@ -37,7 +37,9 @@ pub fn figure(group: &Group<'_>) -> Option<Figure> {
 }
 
 fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
-    let rows: Vec<&CurveRow> = group.curves.iter().filter(|row| row.subject.arch == arch).copied().collect();
+    let mut rows: Vec<&CurveRow> = group.curves.iter().filter(|row| row.subject.arch == arch).copied().collect();
+    // Of several data sets the first.
+    rows.dedup_by(|a, b| (a.subject.depth, a.width, a.seed) == (b.subject.depth, b.width, b.seed));
     let lengths = || rows.iter().filter_map(|row| row.steps.last()).map(|&step| step.max(1) as f64);
     let (shortest, longest) = lengths().fold((f64::INFINITY, 1.0f64), |(low, high), v| (low.min(v), high.max(v)));
     let scale = if longest / shortest > UNEVEN { Scale::Log } else { Scale::Linear };
@@ -49,7 +51,7 @@ fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
     let (mut elements, mut legend) = (Vec::new(), Vec::new());
     for row in &rows {
         let index = depths.iter().position(|&depth| depth == row.subject.depth).unwrap_or(0);
-        let color = Look::of_depth(index, depths.len()).color;
+        let color = Look::graded(index, depths.len()).color;
         let name = format!("H = {}, m = {}", row.subject.depth, whole(row.width));
         let series = format!("{arch}, {name}, seed {}", row.seed);
         let stroke = Stroke::solid(color, 1.8);

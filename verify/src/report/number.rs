@@ -1,6 +1,6 @@
 //! Numbers as a reader wants them: few digits, real superscripts.
 
-use super::fit::Estimate;
+use crate::laws::Estimate;
 
 /// `power` as superscript digits.
 pub fn superscript(power: i32) -> String {
@@ -62,6 +62,16 @@ pub fn fixed_interval(estimate: &Estimate, decimals: usize) -> String {
     format!("{value} [{low}, {high}]")
 }
 
+/// An estimate as `value [low, high]`, with the digits that its interval makes worth reading: two of half its width.
+pub fn telling(estimate: &Estimate) -> String {
+    let half = (estimate.high - estimate.low) / 2.0;
+    let decimals = 1.0 - half.log10().floor();
+    if !(0.0..=6.0).contains(&decimals) || estimate.high.abs() >= 1e4 {
+        return interval(estimate, 3);
+    }
+    fixed_interval(estimate, decimals as usize)
+}
+
 /// `text` with no line break around its relations and before its per cents.
 pub fn unbroken(text: &str) -> String {
     let mut text = text.to_owned();
@@ -108,6 +118,16 @@ mod tests {
     #[test]
     fn fixed_decimals_have_no_negative_zero() {
         assert_eq!(fixed_interval(&Estimate { value: -0.001, low: -0.25, high: 1.0 }, 2), "0.00 [−0.25, 1.00]");
+    }
+
+    #[test]
+    fn an_interval_decides_how_many_digits_are_shown() {
+        let shown = |value, low, high| telling(&Estimate { value, low, high });
+        assert_eq!(shown(0.99801, 0.99641, 0.99961), "0.9980 [0.9964, 0.9996]");
+        assert_eq!(shown(9.97, 9.38, 10.57), "9.97 [9.38, 10.57]");
+        assert_eq!(shown(46.4, 33.2, 63.9), "46 [33, 64]");
+        assert_eq!(shown(3000.0, 10.0, 2e6), "3000 [10.0, 2.00×10⁶]");
+        assert_eq!(shown(2.0, 2.0, 2.0), "2.00 [2.00, 2.00]");
     }
 
     #[test]

@@ -1,13 +1,20 @@
 //! The page's tables.
 
-use super::Section;
+mod made;
+mod widths;
+
+pub use self::made::{checked, crosschecks, provenance};
+pub use self::widths::widths;
+
+use super::comparison::{Comparison, comparisons};
 use super::finding::Finding;
-use super::group::meaning;
+use super::group::{Group, meaning};
 use super::html::typeset;
-use super::number::{fixed_interval, interval, significant, whole};
+use super::number::{significant, telling, whole};
 use super::picture::escaped;
-use crate::provenance::Provenance;
-use crate::rows::{CheckedRow, Row, Status, WidthRow};
+use crate::laws::verdict::{FLAT, MARGIN, RESAMPLES, SHARE};
+use crate::laws::{Law, Laws, Verdict};
+use crate::rows::{Status, WidthRow};
 
 /// A column: its heading and the class of its cells.
 type Column<'a> = (&'a str, &'a str);
@@ -24,96 +31,145 @@ fn table(columns: &[Column<'_>], rows: impl IntoIterator<Item = Vec<String>>) ->
     format!("<div class=\"scroll\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n")
 }
 
-/// Growth by criterion and architecture.
-pub fn growth(section: &Section<'_>) -> String {
-    let columns = [
-        ("criterion", "name"),
-        ("network", "name"),
-        ("factor per layer, exp(b)", "number"),
-        ("exponent, m* ∝ Hᵇ", "number"),
-        ("depths fitted", "number"),
-        ("measured, extrapolated, censored", "number"),
-    ];
-    let mut rows = Vec::new();
-    for finding in &section.findings {
-        rows.push(growth_row(finding));
-        if let Some([deep, power]) = &finding.deep {
-            rows.push(vec![
-                String::new(),
-                format!("{}, H ≥ 2", finding.arch),
-                interval(&deep.growth(), 3),
-                fixed_interval(&power.b, 2),
-                format!("{} to {}", deep.depths[0], deep.depths[1]),
-                String::new(),
-            ]);
-        }
-    }
-    let chi1 = match section.group.chi1() {
-        Some(chi1) if chi1 < 1.0 => format!(
-            " The theory's factor for fc under init-closeness is χ₁⁻² = {} (χ₁ = {}).",
-            significant(chi1.powi(-2), 3),
-            significant(chi1, 3)
-        ),
-        Some(chi1) => format!(" Here χ₁ = {}, so no exponential law is expected.", significant(chi1, 3)),
-        None => String::new(),
-    };
-    let skips = if section.findings.iter().any(|finding| finding.deep.is_some()) {
-        " At H = 1 no layer lies below the last and no network has a skip: the rows “H ≥ 2” leave it out."
-    } else {
-        ""
-    };
-    format!(
-        "{}<p>Values with 95 % intervals, from weighted least squares on log m*. An interval is the larger of what the \
-         points' own intervals imply and what their scatter about the line implies. Below three depths there is no \
-         fit.{chi1}{skips}</p>\n",
-        table(&columns, rows)
-    )
+/// HTML that a reader may unfold.
+pub fn folded(title: &str, html: &str) -> String {
+    format!("<details>\n<summary>{}</summary>\n{html}</details>\n", typeset(title))
 }
 
-fn growth_row(finding: &Finding<'_>) -> Vec<String> {
-    let depths =
-        finding.exponential.map_or("too few".to_owned(), |fit| format!("{} to {}", fit.depths[0], fit.depths[1]));
-    let none = || "no fit".to_owned();
-    let mut row = vec![
-        finding.criterion.to_owned(),
-        finding.arch.to_owned(),
-        finding.exponential.map_or_else(none, |fit| interval(&fit.growth(), 3)),
-        finding.power.map_or_else(none, |fit| fixed_interval(&fit.b, 2)),
-        depths,
+/// The laws of some curves; `name` says what sets a curve's setting apart from the others', if anything.
+pub fn laws(findings: &[&Finding<'_>], name: &dyn Fn(&Finding<'_>) -> String) -> String {
+    let mut columns = vec![
+        ("network", "name"),
+        ("growth per layer", "number"),
+        ("exponent", "number"),
+        ("law", "name"),
+        ("ΔAICc (resamples for exp., power)", "number"),
+        ("scatter", "number"),
+        ("H", "number"),
+        ("rows", "number"),
     ];
-    let statuses = [Status::Measured, Status::Extrapolated, Status::Censored];
-    row.push(statuses.map(|status| finding.count(status).to_string()).join(", "));
-    row
+    let names: Vec<String> = findings.iter().map(|finding| name(finding)).collect();
+    let criteria: Vec<&str> = findings.iter().map(|finding| finding.criterion()).collect();
+    let named = names.iter().any(|name| !name.is_empty());
+    let several = criteria.windows(2).any(|pair| pair[0] != pair[1]);
+    if several {
+        columns.insert(0, ("criterion", "name"));
+    }
+    if named {
+        columns.insert(0, ("setting", "name"));
+    }
+    let row = |(finding, name): (&&Finding<'_>, String)| {
+        let mut row = law_row(finding);
+        if several {
+            row.insert(0, finding.criterion().to_owned());
+        }
+        if named {
+            row.insert(0, name);
+        }
+        row
+    };
+    table(&columns, findings.iter().zip(names).map(row))
+}
+
+fn law_row(finding: &Finding<'_>) -> Vec<String> {
+    let counts = [Status::Measured, Status::Extrapolated, Status::Censored].map(|status| finding.count(status));
+    let counts = counts.map(|count| count.to_string()).join(" + ");
+    let Some(laws) = &finding.laws else {
+        let dash = || "–".to_owned();
+        let none = "too few depths".to_owned();
+        return vec![finding.arch().to_owned(), dash(), dash(), none, dash(), dash(), dash(), counts];
+    };
+    vec![
+        finding.arch().to_owned(),
+        telling(&laws.exponential.growth()),
+        telling(&laws.power.b),
+        law(laws),
+        preference(laws),
+        scatter(laws),
+        format!("{} to {}", laws.depths[0], laws.depths[1]),
+        counts,
+    ]
+}
+
+fn law(laws: &Laws) -> String {
+    let name = laws.verdict.name();
+    let falls = match laws.verdict {
+        Verdict::Exponential => laws.exponential.b.value < 0.0,
+        Verdict::Power => laws.power.b.value < 0.0,
+        Verdict::Flat | Verdict::NearlyFlat | Verdict::Undecided => false,
+    };
+    if falls { format!("{name}, falling") } else { name.to_owned() }
+}
+
+fn preference(laws: &Laws) -> String {
+    if laws.exponential.aicc.is_none() {
+        return "too few rows".to_owned();
+    }
+    let [exponential, power] = laws.support.map(|part| (100.0 * part).round());
+    format!("{} ({exponential} %, {power} %)", significant(laws.preference, 2))
+}
+
+/// The factor by which rows scatter about the law that fits better.
+fn scatter(laws: &Laws) -> String {
+    let law = if laws.preference >= 0.0 { Law::Exponential } else { Law::Power };
+    format!("× {}", significant(laws.of(law).scatter.exp(), 3))
+}
+
+/// How laws are fitted and named.
+pub fn rule() -> String {
+    let text = format!(
+        "Growth per layer is exp(b) of m = c exp(bH), the exponent is b of m = c Hᵇ. Rows are measured + extrapolated + censored. \
+         Fits start at H = 2: at H = 1 no layer lies below the last, so nothing accumulates, and no network has a skip. A row of \
+         one data set has ln m* with the variance of its own interval plus one that all rows share, the scatter; a censored row \
+         counts with the probability that it lies above the widest run (a Tobit likelihood). ΔAICc is the AICc of the power law \
+         less that of the exponential; in brackets, in how many of {RESAMPLES} bootstrap resamples over starts and data sets \
+         either law is better by at least {MARGIN}. Intervals are 95 %, and reach as far as the furthest of: the bootstrap's \
+         percentiles; the likelihood's, with Student's t on the residuals; and, from three data sets on, Student's t on a \
+         jackknife over data sets. A law is named only if its AICc is smaller by at least {MARGIN}, also in at least {} % of \
+         the resamples, and the interval of its b excludes 0. A curve is flat if the interval of its growth holds 1 and neither \
+         end means a change by a factor of {FLAT} over all depths fitted, and nearly flat if it excludes 1 but means no such \
+         change either. All else is undecided: a name describes these depths, \
+         and proves nothing about deeper networks.",
+        significant(100.0 * SHARE, 3)
+    );
+    format!("<p>{}</p>\n", typeset(&text))
 }
 
 /// What was measured, by criterion: delta, starts, widest width.
-pub fn setting(section: &Section<'_>) -> String {
-    let group = section.group;
+pub fn setting(group: &Group<'_>, findings: &[&Finding<'_>]) -> String {
     let columns = [
         ("criterion", "name"),
         ("asks for", "words"),
         ("δ", "number"),
         ("starts at each width", "number"),
         ("widest run allowed", "number"),
+        ("method", "note"),
     ];
-    let rows = group.criteria().into_iter().map(|criterion| {
-        let of: Vec<&WidthRow> = group.widths.iter().filter(|row| row.criterion == criterion).copied().collect();
+    let mut criteria: Vec<&str> = findings.iter().map(|finding| finding.criterion()).collect();
+    criteria.dedup();
+    let rows = criteria.into_iter().map(|criterion| {
+        let of: Vec<&WidthRow> = findings
+            .iter()
+            .filter(|finding| finding.criterion() == criterion)
+            .flat_map(|finding| finding.rows().iter().copied())
+            .collect();
+        let mut methods: Vec<&str> = of.iter().map(|row| row.method.as_str()).collect();
+        methods.sort_unstable();
+        methods.dedup();
         vec![
             criterion.to_owned(),
             meaning(criterion).to_owned(),
             range(of.iter().map(|row| row.delta), |delta| significant(delta, 2)),
             range(of.iter().map(|row| row.starts as f64), |starts| whole(starts as usize)),
             range(of.iter().map(|row| row.max_width as f64), |width| whole(width as usize)),
+            methods.join("; "),
         ]
     });
-    let c_res = group.c_res.map_or(String::new(), |c_res| typeset(&format!(" Residual scale c_res = {c_res}.")));
     format!(
-        "<p>Activation {}, n\u{a0}=\u{a0}{} samples, data {}.{c_res} δ is the fraction of starts that may fail. All layers are \
-         trained, in full batches. The 95 % interval of m* comes from exact binomial intervals of the fraction of \
-         passing starts at the widths that were run.</p>\n{}",
-        escaped(&group.activation),
-        group.samples,
-        escaped(&group.data),
+        "<h3>What was measured, and how</h3>\n<p>{}. δ is the fraction of starts that may fail. All layers are trained, in \
+         full batches. The 95 % interval of m* comes from exact binomial intervals of the fraction of passing starts at the \
+         widths that were run.</p>\n{}",
+        typeset(&group.setting()),
         table(&columns, rows)
     )
 }
@@ -129,116 +185,75 @@ fn range(values: impl Iterator<Item = f64>, show: impl Fn(f64) -> String) -> Str
     }
 }
 
-/// Every required width.
-pub fn widths(sections: &[Section<'_>]) -> String {
+/// Measured against predicted: a line for each curve, and each cell folded below.
+pub fn comparison(findings: &[Finding<'_>]) -> String {
     let columns = [
+        ("setting", "name"),
         ("network", "name"),
         ("criterion", "name"),
         ("H", "number"),
-        ("m*", "number"),
-        ("low", "number"),
-        ("high", "number"),
-        ("status", "name"),
-        ("parameters per sample", "number"),
-        ("note", "note"),
+        ("cells", "number"),
+        ("agree", "number"),
+        ("measured / predicted", "number"),
+        ("largest difference, standard errors", "number"),
     ];
-    let mut text = String::new();
-    for section in sections.iter().filter(|section| !section.group.widths.is_empty()) {
-        if sections.len() > 1 {
-            text += &format!("<h3>{}</h3>\n", escaped(&section.group.setting()));
-        }
-        text += &table(&columns, section.group.widths.iter().map(|row| width_row(row)));
-    }
-    if text.is_empty() { "<p>These rows hold no required widths.</p>\n".to_owned() } else { text }
+    let compared: Vec<(&Finding<'_>, Vec<Comparison<'_>>)> =
+        findings.iter().map(|finding| (finding, comparisons(finding))).filter(|(_, all)| !all.is_empty()).collect();
+    let cells: usize = compared.iter().map(|(_, all)| all.len()).sum();
+    let agree: usize = compared.iter().flat_map(|(_, all)| all).filter(|one| one.agrees()).count();
+    let rows = compared.iter().map(|(finding, all)| {
+        let largest = all.iter().map(|one| one.z).max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(f64::NAN);
+        vec![
+            short_setting(finding),
+            finding.arch().to_owned(),
+            finding.criterion().to_owned(),
+            range(all.iter().map(|one| one.measured.subject.depth as f64), |depth| whole(depth as usize)),
+            all.len().to_string(),
+            all.iter().filter(|one| one.agrees()).count().to_string(),
+            range(all.iter().map(Comparison::ratio), |ratio| significant(ratio, 3)),
+            significant(largest, 2),
+        ]
+    });
+    let verdict = format!(
+        "Of {cells} cells that were both measured and predicted, {agree} ({} %) agree within their joint 95 % interval. If the \
+         method were exact, 95 % would. It linearises around infinite width, so that it may be off where m* is small.",
+        significant(100.0 * agree as f64 / cells.max(1) as f64, 3)
+    );
+    let summary = table(&columns, rows);
+    let all = compared.iter().flat_map(|(finding, all)| all.iter().map(|one| comparison_row(finding, one)));
+    let columns = [
+        ("setting", "name"),
+        ("network", "name"),
+        ("criterion", "name"),
+        ("H", "number"),
+        ("measured", "number"),
+        ("predicted", "number"),
+        ("difference, standard errors", "number"),
+        ("agree", "name"),
+    ];
+    format!("<p>{}</p>\n{summary}{}", typeset(&verdict), folded("Every cell", &table(&columns, all)))
 }
 
-fn width_row(row: &WidthRow) -> Vec<String> {
-    let shown = |width: f64| if width.abs() < 1e7 { whole(width.round() as usize) } else { significant(width, 3) };
-    let required = match (row.status, row.width) {
-        (Status::Censored, _) => format!("> {}", shown(row.low)),
-        (_, width) => width.map(shown).unwrap_or_default(),
-    };
-    let status = match row.status {
-        Status::Measured => "measured",
-        Status::Extrapolated => "extrapolated",
-        Status::Censored => "censored",
+fn comparison_row(finding: &Finding<'_>, one: &Comparison<'_>) -> Vec<String> {
+    let shown = |value: f64, low: f64, high: Option<f64>| {
+        let high = high.map_or("?".to_owned(), |high| significant(high, 3));
+        format!("{} [{}, {high}]", significant(value, 3), significant(low, 3))
     };
     vec![
-        row.subject.arch.clone(),
-        row.criterion.clone(),
-        row.subject.depth.to_string(),
-        required,
-        shown(row.low),
-        row.high.map(shown).unwrap_or_default(),
-        status.to_owned(),
-        significant(row.parameters_per_sample, 3),
-        row.note.clone().unwrap_or_default(),
+        short_setting(finding),
+        finding.arch().to_owned(),
+        finding.criterion().to_owned(),
+        one.measured.subject.depth.to_string(),
+        shown(one.measured.width.unwrap_or(f64::NAN), one.measured.low, one.measured.high),
+        shown(one.predicted.width, one.predicted.low, Some(one.predicted.high)),
+        significant(one.z, 2),
+        if one.agrees() { "yes" } else { "no" }.to_owned(),
     ]
 }
 
-/// What `check` found.
-pub fn checked(row: Option<&CheckedRow>) -> String {
-    let Some(row) = row else {
-        return "<p>These rows hold no check of the kernels. Run <code>verify check</code>.</p>\n".to_owned();
-    };
-    let verdict = match row.failures {
-        0 => format!("All {} cases passed.", whole(row.cases)),
-        1 => format!("1 of {} cases failed: do not trust the numbers above.", whole(row.cases)),
-        failures => {
-            format!("{} of {} cases failed: do not trust the numbers above.", whole(failures), whole(row.cases))
-        }
-    };
-    let listed = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    format!(
-        "<p>{verdict} The worst error was {} of its bound, c k ε Σ|a||b|. Instruction sets checked: {}. Compiled in \
-         but skipped, because this CPU lacks them: {}.</p>\n",
-        significant(row.worst_error_ratio, 2),
-        escaped(&listed(&row.isas)),
-        escaped(&listed(&row.skipped))
-    )
-}
-
-/// Who made the rows, from which seed, and how to make them again.
-pub fn provenance(rows: &[Row]) -> String {
-    let mut makers: Vec<(&Provenance, usize)> = Vec::new();
-    let mut seeds: Vec<String> = Vec::new();
-    for row in rows {
-        let maker = match row {
-            Row::Width(row) => {
-                seeds.push(row.seed.to_string());
-                &row.provenance
-            }
-            Row::Lambda(row) => &row.provenance,
-            Row::Curve(row) => &row.provenance,
-            Row::Checked(row) => &row.provenance,
-        };
-        match makers.iter_mut().find(|(known, _)| *known == maker) {
-            Some((_, count)) => *count += 1,
-            None => makers.push((maker, 1)),
-        }
-    }
-    seeds.sort();
-    seeds.dedup();
-    let mut text: String = makers.iter().map(|(maker, count)| self::maker(maker, *count)).collect();
-    if !seeds.is_empty() {
-        text += &format!("<p>Seed of the measurements: {}.</p>\n", seeds.join(", "));
-    }
-    text + "<p>To measure it all again:</p>\n<pre><code>cargo run --release -- reproduce</code></pre>\n"
-}
-
-fn maker(maker: &Provenance, rows: usize) -> String {
-    let entries = [
-        ("rows", whole(rows)),
-        ("Fathom", maker.version.clone()),
-        ("commit", maker.commit.clone()),
-        ("compiler", maker.rustc.clone()),
-        ("CPU", maker.cpu.clone()),
-        ("caches", maker.caches.clone()),
-        ("instruction set", maker.isa.clone()),
-        ("threads", maker.threads.to_string()),
-        ("platform", maker.platform.clone()),
-        ("checked against", maker.oracles.join(", ")),
-    ];
-    let entry = |(name, value): &(&str, String)| format!("<dt>{name}</dt><dd>{}</dd>\n", escaped(value));
-    format!("<dl>\n{}</dl>\n", entries.iter().map(entry).collect::<String>())
+/// Activation, n and residual scale.
+fn short_setting(finding: &Finding<'_>) -> String {
+    let subject = finding.subject();
+    let scale = super::group::scale_of(subject).map(|scale| format!(", {}", super::group::scale(&scale)));
+    format!("{}, n = {}{}", escaped(&subject.activation), subject.samples, scale.unwrap_or_default())
 }

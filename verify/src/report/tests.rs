@@ -4,149 +4,16 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
-use crate::provenance::Provenance;
-use crate::rows::{CheckedRow, CurveRow, LambdaRow, Status, Subject, Tried, WidthRow, read_rows};
+use crate::rows::{Status, WidthRow, read_rows};
+use crate::synthetic::{BUDGET, Search, Study, subject};
 
-const CHI1: f64 = 0.318_46;
-const BUDGET: f64 = 65_536.0;
-
-fn provenance() -> Provenance {
-    Provenance {
-        version: "0.1.0".into(),
-        commit: "0123456789ab".into(),
-        rustc: "rustc 1.89.0".into(),
-        isa: "avx2".into(),
-        threads: 2,
-        cpu: "Example CPU @ 3.00GHz".into(),
-        caches: "L1 32K, L2 1024K, L3 32768K".into(),
-        platform: "linux-x86_64".into(),
-        oracles: vec!["faer 0.24.4".into(), "matrixmultiply 0.3.11".into()],
-    }
-}
-
-fn subject(arch: &str, depth: usize) -> Subject {
-    Subject {
-        arch: arch.into(),
-        activation: "softplus".into(),
-        depth,
-        c_res: (arch != "fc").then_some(0.5),
-        data: "orthonormal:n=4,d=8".into(),
-        data_hash: "00".into(),
-        samples: 4,
-        input_size: 8,
-    }
-}
-
-/// A deterministic wiggle in [-1, 1].
-fn wiggle(a: usize, b: usize) -> f64 {
-    ((a * 7 + b * 13 + 3) as f64 * 2.399).sin()
-}
-
-/// A row whose true required width is `width`, as a search up to [`BUDGET`] would see it.
 fn width_row(arch: &str, depth: usize, criterion: &str, width: f64) -> WidthRow {
-    let status = match width / BUDGET {
-        beyond if beyond > 30.0 => Status::Censored,
-        beyond if beyond > 1.0 => Status::Extrapolated,
-        _ => Status::Measured,
-    };
-    let tried = (3..17)
-        .map(|power| 1usize << power)
-        .filter(|&m| m as f64 >= width / 600.0 && m as f64 <= (width * 4.0).min(BUDGET))
-        .map(|m| {
-            let median_ratio = (width / m as f64).sqrt() * (1.0 + 0.06 * wiggle(m, depth)) * 0.85;
-            let ratio_range = [median_ratio * 0.72, median_ratio * 1.45];
-            Tried { width: m, passes: 10, starts: 20, median_ratio, ratio_range }
-        })
-        .collect();
-    let censored = status == Status::Censored;
-    WidthRow {
-        subject: subject(arch, depth),
-        criterion: criterion.into(),
-        width: (!censored).then_some(width.round()),
-        low: if censored { BUDGET } else { (width * 0.8).round() },
-        high: (!censored).then_some((width * 1.3).round()),
-        status,
-        delta: 0.1,
-        starts: if criterion.starts_with("init") { 20 } else { 5 },
-        max_width: BUDGET as usize,
-        lambda0: CHI1.powi(depth as i32),
-        lambda_max: 2.0,
-        tried,
-        parameters_per_sample: width * width * depth as f64 / 4.0,
-        seed: 7,
-        cell_seed: 11,
-        cell: format!("{arch}{depth}{criterion}"),
-        note: censored.then(|| "the deviation fell too little over the widths that were run".into()),
-        seconds: 1.0,
-        provenance: provenance(),
-    }
+    Search::of(width).row(subject(arch, depth, 1), criterion, (width * 64.0) as u64 + depth as u64)
 }
 
-fn lambda_row(arch: &str, depth: usize) -> Row {
-    let h = depth as f64;
-    let lambda0 = match arch {
-        "fc" => 0.62 * CHI1.powi(depth as i32) * (1.0 + 0.5 / h),
-        _ if depth == 1 => 0.3,
-        "resnet" => 0.08 / (h * h) * (1.0 + 0.3 / h),
-        _ => 0.05 / (h * h) * (1.0 + 0.4 / h),
-    };
-    let provenance = provenance();
-    Row::Lambda(LambdaRow { subject: subject(arch, depth), lambda0, lambda_max: 2.0, chi1: CHI1, provenance })
-}
-
-fn curve_row(arch: &str, depth: usize) -> Row {
-    let (eta, lambda0) = (0.4, if arch == "fc" { 0.5 * CHI1.powi(depth as i32) } else { 0.05 });
-    let rate: f64 = eta * lambda0 * 1.6 + 0.002;
-    let count = (9.2 / rate) as usize + 1;
-    let steps: Vec<usize> = (0..=count).collect();
-    let loss = steps.iter().map(|&k| 2.1 * (0.4 * (-2.0 * rate * k as f64).exp() + 0.6 * (-rate * k as f64).exp()));
-    Row::Curve(CurveRow {
-        subject: subject(arch, depth),
-        width: 1024 << depth,
-        eta,
-        lambda0,
-        loss: loss.collect(),
-        steps,
-        drift: 0.1,
-        seed: 3,
-        provenance: provenance(),
-    })
-}
-
-/// The fully connected network grows tenfold per layer, reaching past the budget at H = 4 and far past it at H = 5;
-/// residual networks stay flat.
-fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
-    let criteria = [
-        ("init-closeness", 320.0, 10.0),
-        ("init-positivity", 60.0, 2.0),
-        ("drift", 500.0, 10.0),
-        ("rate", 24.0, 1.6),
-        ("fit", 8.0, 1.3),
-    ];
-    for (i, (criterion, start, growth)) in criteria.into_iter().enumerate() {
-        for depth in 1..=5 {
-            let noise = |arch: usize| 1.0 + 0.08 * wiggle(depth + 10 * i, arch);
-            let grown: f64 = start * f64::powi(growth, depth as i32 - 1);
-            rows.push(Row::Width(width_row("fc", depth, criterion, grown * noise(0))));
-            rows.push(Row::Width(width_row("resnet", depth, criterion, start * 0.9 * noise(1))));
-            rows.push(Row::Width(width_row("conv-resnet", depth, criterion, start * 1.6 * noise(2))));
-        }
-    }
-    for arch in ["fc", "resnet", "conv-resnet"] {
-        rows.extend((1..=6).map(|depth| lambda_row(arch, depth)));
-        rows.extend((1..=4).map(|depth| curve_row(arch, depth)));
-    }
-    rows.push(Row::Checked(CheckedRow {
-        cases: 4812,
-        failures: 0,
-        worst_error_ratio: 0.0312,
-        isas: vec!["portable".into(), "avx2".into()],
-        skipped: vec!["avx512".into()],
-        seconds: 12.0,
-        provenance: provenance(),
-    }));
-    rows
+fn headlines(rows: &[Row]) -> Headlines {
+    let sorted = Sorted::new(rows);
+    Headlines::new(&sorted, &Outline::new(&sorted).unwrap())
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -157,35 +24,42 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[test]
-fn a_full_report_holds_every_figure_three_ways() {
-    let out = folder("full");
+fn a_standard_study_holds_every_figure_three_ways() {
+    let out = folder("standard");
     let file = out.join("rows.jsonl");
-    let lines: Vec<String> = rows().iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
+    let rows = Study::standard().rows();
+    let lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).unwrap() + "\n").collect();
     fs::write(&file, lines.concat()).unwrap();
     let report = write(&read_rows(&file).unwrap().rows, &out).unwrap();
     assert!(report.paths.iter().all(|path| fs::metadata(path).unwrap().len() > 100));
-    for stem in [
+    let stems = [
         "required-width-init-closeness",
-        "required-width-init-positivity",
-        "required-width-drift",
-        "required-width-rate",
-        "required-width-fit",
+        "criteria",
+        "theory-init-closeness",
+        "growth-against-chi1",
+        "activations",
+        "samples",
+        "residual-scale",
         "lambda0",
         "loss",
         "deviation-drift",
         "deviation-init-closeness",
-    ] {
+    ];
+    for stem in stems {
         for ending in ["svg", "png", "csv"] {
             assert!(out.join(format!("figures/{stem}.{ending}")).is_file(), "{stem}.{ending}");
         }
     }
-    assert_eq!(report.paths.len(), 1 + 9 * 3);
+    // The page, three tables, and the figures.
+    assert_eq!(report.paths.len(), 1 + 3 + 3 * stems.len());
     let page = fs::read_to_string(out.join("report.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 18);
-    for absent in ["<script", "src=\"http", "href=\"http", "NaN", "url("] {
+    assert_eq!(page.matches("<svg").count(), 2 * stems.len());
+    for absent in ["<script", "src=\"http", "href=\"http", "NaN", "not a number", "url("] {
         assert!(!page.contains(absent), "{absent}");
     }
-    for present in ["4812 cases passed", "avx512", "cargo run --release -- reproduce", "> 65\u{202f}536"] {
+    let presents =
+        ["4812 cases passed", "avx512", "cargo run --release -- reproduce", "kolmogorov-smirnov", "undecided"];
+    for present in presents {
         assert!(page.contains(&picture::escaped(present)), "{present}");
     }
     if std::env::var_os("FATHOM_KEEP_REPORT").is_none() {
@@ -194,19 +68,64 @@ fn a_full_report_holds_every_figure_three_ways() {
 }
 
 #[test]
-fn the_headline_says_what_was_found() {
-    let rows = rows();
+fn a_quick_study_says_what_was_found() {
+    let out = folder("quick");
+    let report = write(&Study::quick().rows(), &out).unwrap();
+    let Headlines { findings, separations, control, theory, .. } = &report.headlines;
+    assert_eq!((findings.len(), separations.len(), control.len(), theory.len()), (3, 2, 1, 0));
+    assert!(findings[0].starts_with("fc: over H = 2 to 5"), "{}", findings[0]);
+    assert!(findings[0].contains("χ₁⁻² = 9.86, lies inside the interval"), "{}", findings[0]);
+    assert!(findings[1].starts_with("resnet: ") && findings[2].starts_with("conv-resnet: "), "{findings:?}");
+    assert!(separations[0].starts_with("fc against resnet: separated by "), "{}", separations[0]);
+    assert!(control[0].starts_with("Control: none."), "{}", control[0]);
+    assert!(out.join("figures/criteria.png").is_file() && !out.join("figures/activations.png").exists());
+    if std::env::var_os("FATHOM_KEEP_REPORT").is_none() {
+        fs::remove_dir_all(out).unwrap();
+    }
+}
+
+#[test]
+fn the_numbers_of_a_study_are_these() {
+    let rows = Study { varied: false, ..Study::standard() }.rows();
+    let lines = headlines(&rows).lines();
+    let golden = include_str!("headlines.txt");
+    assert_eq!(lines.join("\n"), golden.trim_end(), "{}", lines.join("\n"));
     let sorted = Sorted::new(&rows);
-    let lines = headlines(&sections(&sorted));
-    assert_eq!(lines.len(), 3);
-    assert!(
-        lines[0].starts_with("fc: ") && lines[0].contains("3 measured, 1 extrapolated, 1 censored"),
-        "{}",
-        lines[0]
-    );
-    assert!(lines[0].contains("χ₁⁻² = 9.86 lies inside the interval"), "{}", lines[0]);
-    assert!(lines[1].starts_with("resnet: ") && lines[1].contains("Flat within its interval"), "{}", lines[1]);
-    assert!(lines[2].starts_with("conv-resnet: ") && lines[2].contains("H = 2 to 5"), "{}", lines[2]);
+    let laws = String::from_utf8(data::laws(&sorted).unwrap()).unwrap();
+    let columns = laws.lines().next().unwrap().split(',').count();
+    assert!(laws.lines().all(|line| line.matches(',').count() >= columns - 1));
+    // One line a curve: five criteria, three networks.
+    assert_eq!(laws.lines().count(), 16);
+    let widths = String::from_utf8(data::widths(&sorted).unwrap()).unwrap();
+    let measured = rows.iter().filter(|row| matches!(row, Row::Width(_))).count();
+    assert_eq!(widths.lines().count(), 1 + measured);
+}
+
+#[test]
+fn the_control_speaks_for_or_against_the_exponential() {
+    let made = |growth: f64| {
+        let mut rows = Study { data_sets: 2, ..Study::quick() }.rows();
+        for depth in 1..=7 {
+            for data_seed in 1..=2 {
+                let mut subject = subject("fc", depth, data_seed);
+                subject.activation = "tanh".into();
+                let search = Search::of(400.0 * growth.powi(depth as i32));
+                rows.push(Row::Width(search.row(subject, "init-closeness", depth as u64 + 100 * data_seed)));
+            }
+        }
+        let lambda = rows.iter().find_map(|row| if let Row::Lambda(row) = row { Some(row.clone()) } else { None });
+        let mut lambda = lambda.unwrap();
+        lambda.subject.activation = "tanh".into();
+        lambda.chi1 = 1.178;
+        rows.push(Row::Lambda(lambda));
+        headlines(&rows).control
+    };
+    let flat = made(1.0);
+    assert_eq!(flat.len(), 2);
+    assert!(flat[0].contains("is not found to need an exponential width"), "{flat:?}");
+    assert!(flat[1].starts_with("tanh (χ₁ = 1.18)"), "{flat:?}");
+    let growing = made(5.0);
+    assert!(growing[0].contains("against expectation"), "{growing:?}");
 }
 
 #[test]
@@ -214,9 +133,9 @@ fn growth_in_a_residual_network_is_called_growth() {
     let grows =
         |depth: usize| Row::Width(width_row("resnet", depth, "init-closeness", 50.0 * f64::powi(3.0, depth as i32)));
     let rows: Vec<Row> = (1..=4).map(grows).collect();
-    let sorted = Sorted::new(&rows);
-    let lines = headlines(&sections(&sorted));
-    assert!(lines[0].contains("Not flat: 1 lies outside the interval") && lines[0].contains("grows"), "{}", lines[0]);
+    let line = &headlines(&rows).findings[0];
+    assert!(line.contains("grows") && line.contains("1 lies outside the interval"), "{line}");
+    assert!(line.contains("3 rows are too few for AICc"), "{line}");
 }
 
 #[test]
@@ -224,7 +143,8 @@ fn too_few_depths_are_named_as_such() {
     let rows: Vec<Row> = (1..=2).map(|h| Row::Width(width_row("fc", h, "init-closeness", 100.0))).collect();
     let out = folder("few");
     let report = write(&rows, &out).unwrap();
-    assert!(report.headlines[0].contains("no growth factor") && report.headlines[0].contains("a line needs 3"));
+    let line = &report.headlines.findings[0];
+    assert!(line.contains("no growth factor") && line.contains("a line needs 3"), "{line}");
     assert!(out.join("figures/required-width-init-closeness.png").is_file());
     assert!(!out.join("figures/loss.svg").exists());
     fs::remove_dir_all(out).unwrap();
@@ -234,52 +154,55 @@ fn too_few_depths_are_named_as_such() {
 fn the_last_of_two_rows_of_a_cell_counts() {
     let rows: Vec<Row> = [100.0, 200.0].map(|m| Row::Width(width_row("fc", 1, "fit", m))).into();
     let sorted = Sorted::new(&rows);
-    assert_eq!((sorted.replaced, sorted.groups.len()), (1, 1));
-    assert_eq!(sorted.groups[0].widths.len(), 1);
-    assert_eq!(sorted.groups[0].widths[0].width, Some(200.0));
+    assert_eq!((sorted.replaced, sorted.groups.len(), sorted.findings.len()), (1, 1, 1));
+    let Row::Width(last) = &rows[1] else { unreachable!() };
+    assert_eq!(sorted.findings[0].rows(), [last]);
 }
 
 #[test]
-fn settings_do_not_share_a_figure() {
-    let mut rows = rows();
-    for (activation, c_res) in [("tanh", 0.5), ("softplus", 0.9)] {
-        for depth in 1..=3 {
-            let mut row = width_row("resnet", depth, "fit", 30.0);
-            row.subject.activation = activation.into();
-            row.subject.c_res = Some(c_res);
-            rows.push(Row::Width(row));
-        }
-    }
+fn settings_are_sorted_by_what_sets_them_apart() {
+    let rows = Study { data_sets: 1, ..Study::standard() }.rows();
     let sorted = Sorted::new(&rows);
-    let keys: Vec<(&str, Option<f64>)> = sorted.groups.iter().map(|g| (g.activation.as_str(), g.c_res)).collect();
-    assert_eq!(keys, [("softplus", Some(0.5)), ("tanh", Some(0.5)), ("softplus", Some(0.9))]);
-    // The fully connected network has no residual scale: it stands beside each.
-    assert!(sorted.groups[2].widths.iter().any(|row| row.subject.arch == "fc"));
-    let sections = sections(&sorted);
-    let mut stems: Vec<&str> = sections.iter().flat_map(|s| &s.figures).map(|figure| figure.stem.as_str()).collect();
-    let count = stems.len();
-    stems.sort_unstable();
-    stems.dedup();
-    assert_eq!(stems.len(), count);
+    let outline = Outline::new(&sorted).unwrap();
+    let main = &sorted.groups[outline.main];
+    assert_eq!(
+        (main.activation.as_str(), main.samples, main.scale.clone()),
+        ("softplus", 4, Some((0.5, Some("1/H".into()))))
+    );
+    assert_eq!((outline.activations.len(), outline.samples.len(), outline.scales.len()), (9, 4, 5));
+    assert!(outline.others.is_empty());
+    // The fully connected network has no residual scale: it stands beside each, and is fitted once.
+    for &place in &outline.scales {
+        assert!(sorted.of(&sorted.groups[place]).iter().any(|finding| finding.arch() == "fc"));
+    }
+    let fc = sorted.findings.iter().filter(|f| f.arch() == "fc" && f.criterion() == HEADLINE);
+    assert_eq!(fc.count(), 12);
+    assert!(sorted.findings.iter().any(|finding| finding.count(Status::Censored) > 0));
 }
 
 #[test]
 fn the_data_file_holds_what_is_drawn() {
-    let rows = rows();
+    let rows = Study { varied: false, ..Study::standard() }.rows();
     let sorted = Sorted::new(&rows);
-    let sections = sections(&sorted);
-    let csv = String::from_utf8(sections[0].figures[0].csv().unwrap()).unwrap();
+    let chapters = chapters(&sorted, &Outline::new(&sorted).unwrap());
+    let figure = &chapters[0].figures[0];
+    let csv = String::from_utf8(figure.csv().unwrap()).unwrap();
     assert!(csv.starts_with("panel,series,element,depth,width,low,high\n"));
-    assert!(csv.contains("semilog,fc,censored,5,65536,,\n"));
-    assert_eq!(csv.lines().filter(|line| line.starts_with("semilog,") && line.contains(",measured,")).count(), 13);
-    assert!(csv.contains("log-log,resnet,fit,"));
+    assert!(csv.contains("log-log,resnet,fit,") && csv.contains("semilog,fc,predicted by the delta method,3,"));
+    // The semilog panel ends a layer below the deepest fully connected network, the delta method in between.
+    let deepest = |panel: &str| {
+        let of_panel = csv.lines().filter(|line| line.starts_with(panel));
+        of_panel.filter_map(|line| line.split(',').nth(3)?.parse::<f64>().ok()).fold(0.0, f64::max)
+    };
+    assert_eq!((deepest("semilog"), deepest("log-log")), (8.0, 64.0));
+    assert!(csv.contains("semilog,fc,extrapolated,7,") || csv.contains(&format!("censored,7,{BUDGET}")), "{csv}");
 }
 
 #[test]
 fn an_unwritable_directory_is_one_clear_error() {
     let out = folder("blocked");
     fs::write(out.join("file"), "").unwrap();
-    let error = write(&rows()[..1], &out.join("file")).unwrap_err();
+    let error = write(&Study::quick().rows()[..1], &out.join("file")).unwrap_err();
     assert!(format!("{error:#}").contains("cannot make the directory"), "{error:#}");
     fs::remove_dir_all(out).unwrap();
 }
@@ -288,7 +211,7 @@ fn an_unwritable_directory_is_one_clear_error() {
 fn only_a_torn_last_line_is_forgiven() {
     let folder = folder("read");
     let path = folder.join("rows.jsonl");
-    let line = serde_json::to_string(&rows()[0]).unwrap();
+    let line = serde_json::to_string(&Study::quick().rows()[0]).unwrap();
     fs::write(&path, format!("{line}\n{line}\n{}", &line[..40])).unwrap();
     let read = read_rows(&path).unwrap();
     assert_eq!(read.rows.len(), 2);
@@ -299,7 +222,10 @@ fn only_a_torn_last_line_is_forgiven() {
     fs::write(&path, "").unwrap();
     assert!(format!("{:#}", read_rows(&path).unwrap_err()).contains("measure first"));
     fs::write(&path, &line).unwrap();
-    assert_eq!(read_rows(&path).unwrap(), crate::rows::RowsRead { rows: rows()[..1].to_vec(), note: None });
+    assert_eq!(
+        read_rows(&path).unwrap(),
+        crate::rows::RowsRead { rows: Study::quick().rows()[..1].to_vec(), note: None }
+    );
     assert!(format!("{:#}", read_rows(&folder.join("absent")).unwrap_err()).contains("absent"));
     fs::remove_dir_all(folder).unwrap();
 }

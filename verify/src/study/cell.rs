@@ -1,5 +1,6 @@
 //! One cell of a study: an architecture, a depth and a criterion, whose m* is one row.
 
+use std::fmt;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -47,6 +48,9 @@ impl Settings {
     }
 }
 
+/// How every m* and its interval are found.
+pub const METHOD: &str = "m*: isotonic regression of the pass rate on log m; interval: exact binomial at each width";
+
 /// One cell.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -62,7 +66,12 @@ impl Cell {
         let steps = if self.criterion.trains() { steps } else { 0 };
         let subject = serde_json::to_string(&self.subject).expect("a subject is plain data");
         let settings = format!("{} {max_width} {starts} {delta} {steps} {seed}", self.criterion);
-        hex(&Sha256::digest(format!("fathom.width/1 {subject} {settings}")))
+        hex(&Sha256::digest(format!("fathom.width/2 {subject} {settings}")))
+    }
+
+    /// What its row is recognised by.
+    pub fn key(&self) -> String {
+        format!("width {}", self.id())
     }
 
     /// The seed of its starts: a function of subject and seed alone, so that criteria look at the same starts.
@@ -76,7 +85,7 @@ impl Cell {
     ///
     /// # Errors
     /// When there are too few starts for an interval.
-    pub fn measure(&self, starts: &mut Starts<'_>, lambda_max: f64) -> Result<WidthRow> {
+    pub fn measure(&self, starts: &mut Starts<'_>, lambda_max: f64, provenance: &Provenance) -> Result<WidthRow> {
         let began = Instant::now();
         let rate = 1.0 - self.settings.delta;
         let evaluate = |width: usize| starts.ratios(self.criterion, width, self.settings.starts);
@@ -90,6 +99,7 @@ impl Cell {
             low: estimate.low,
             high: estimate.high,
             status: estimate.status,
+            method: METHOD.to_owned(),
             delta: self.settings.delta,
             starts: self.settings.starts,
             max_width: self.settings.max_width,
@@ -102,7 +112,7 @@ impl Cell {
             cell: self.id(),
             note,
             seconds: began.elapsed().as_secs_f64(),
-            provenance: Provenance::here(),
+            provenance: provenance.clone(),
         })
     }
 
@@ -136,6 +146,12 @@ impl Cell {
             }
             Err(why) => (censored, Some(format!("wider than the widest run, and {why}"))),
         }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.subject.name(), self.criterion)
     }
 }
 

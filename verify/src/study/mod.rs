@@ -1,14 +1,25 @@
 //! The width study: how wide a network must be for a criterion to hold.
 
+mod batch;
 mod binomial;
 mod cell;
+mod cost;
 mod criterion;
+mod curve;
 mod extrapolation;
+mod resolved;
+mod run;
 mod search;
+mod shard;
 mod starts;
-mod sweep;
+mod table;
 
+pub use batch::Batch;
 pub use cell::{Cell, Settings};
+pub use cost::Speed;
 pub use criterion::Criterion;
-pub use starts::{Starts, ZERO_LOSS, finite, train};
-pub use sweep::Sweep;
+pub use resolved::Study;
+pub use run::{Run, units};
+pub use shard::Shard;
+pub use starts::{Starts, ZERO_LOSS};
+pub use table::{DataSeeds, Depths, Dimensions, Either, List, Scalar, StudyFile, Table, depths};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::binomial::Verdict;
+use crate::laws::isotonic::{Isotonic, Passes};
 
 /// For each width that was run, what the criterion bounds, divided by its bound, at each start: "at most 1" passes.
 pub type Ratios = BTreeMap<usize, Vec<f64>>;
@@ -86,28 +87,12 @@ fn bisect(ratios: &mut Ratios, evaluate: &mut impl FnMut(usize) -> Vec<f64>, is:
 
 /// Where the isotonic regression of the pass rate on the width crosses `rate`, interpolated in log m.
 fn crossing(ratios: &Ratios, rate: f64) -> Option<f64> {
-    // Pool adjacent violators: blocks of (passes, starts, widths).
-    let mut blocks: Vec<(f64, f64, Vec<usize>)> = Vec::new();
-    for (&width, starts) in ratios {
-        let mut block = (passes(starts) as f64, starts.len() as f64, vec![width]);
-        while let Some(last) = blocks.last() {
-            if last.0 / last.1 < block.0 / block.1 {
-                break;
-            }
-            let (p, n, mut widths) = blocks.pop().expect("there is a last block");
-            widths.append(&mut block.2);
-            block = (p + block.0, n + block.1, widths);
-        }
-        blocks.push(block);
-    }
-    let points: Vec<(f64, f64)> =
-        blocks.iter().flat_map(|(p, n, widths)| widths.iter().map(move |&w| ((w as f64).ln(), p / n))).collect();
-    let above = points.iter().position(|&(_, fraction)| fraction >= rate)?;
-    let (x1, f1) = points[above];
-    let Some(&(x0, f0)) = above.checked_sub(1).and_then(|below| points.get(below)) else {
-        return Some(x1.exp());
-    };
-    Some((x0 + (x1 - x0) * (rate - f0) / (f1 - f0)).exp())
+    let runs = ratios.iter().map(|(&width, starts)| Passes {
+        log_width: (width as f64).ln(),
+        passes: passes(starts) as u64,
+        starts: starts.len() as u64,
+    });
+    Isotonic::default().crossing(runs, rate).map(f64::exp)
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use fathom_kernels::Parallelism;
-use fathom_model::descent::{Point, step_size};
+use fathom_model::descent::{Descent, Point, step_size};
+use fathom_model::law::{Law, Precision};
 use fathom_model::network::Inputs;
-use fathom_model::tangent::{layer_gram, tangent_kernel};
-use fathom_model::{Architecture, Dataset, Gram, Network, law};
+use fathom_model::tangent::tangent_kernel;
+use fathom_model::{Architecture, Dataset, Gram, Network};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,7 @@ pub struct Starts<'a> {
     pub steps: usize,
     /// The seed of the subject.
     pub seed: u64,
+    law: Law,
     untrained: BTreeMap<(usize, usize), Vec<Untrained>>,
     trained: BTreeMap<(usize, usize), Vec<Trained>>,
 }
@@ -62,7 +64,9 @@ impl<'a> Starts<'a> {
         seed: u64,
     ) -> Self {
         let (untrained, trained) = (BTreeMap::new(), BTreeMap::new());
-        Self { architecture, data, limit, lambda0, steps, seed, untrained, trained }
+        let lambda_max = limit.eigenvalues()[limit.n() - 1];
+        let law = Law::new(architecture, data, Precision::sufficient(architecture.depth(), lambda0, lambda_max));
+        Self { architecture, data, limit, lambda0, steps, seed, law, untrained, trained }
     }
 
     /// What `criterion` bounds, divided by its bound, for each of `count` starts of width `width`. Starts run side by
@@ -90,7 +94,7 @@ impl<'a> Starts<'a> {
     }
 
     fn untrained_start(&self, width: usize, seed: u64) -> Untrained {
-        let gram = law::last_gram(self.architecture, self.data, width, seed);
+        let gram = self.law.last_gram(width, seed);
         let quarter = self.lambda0 / 4.0;
         Untrained {
             closeness: gram.distance(self.limit) / quarter,
@@ -117,31 +121,38 @@ impl<'a> Starts<'a> {
 }
 
 /// Trains one random start by full-batch descent with eta = 1 / lambda_max of its tangent kernel, until
-/// L <= 1e-4 L(0), the loss is no longer finite, or `steps` are done.
+/// L <= 1e-4 L(0), the loss is no longer finite, or `steps` are done. G^(H) is looked at after every step.
 pub fn train(architecture: &Architecture, data: &Dataset, width: usize, seed: u64, steps: usize) -> Run {
-    let inputs = Inputs::new(architecture, data);
-    let mut network = Network::<f64>::random(*architecture, width, seed, Parallelism::Serial);
-    let mut point = Point::of(&network, &inputs, data);
-    let depth = architecture.depth();
-    let start = layer_gram(&network, &point, depth);
-    let kernel = tangent_kernel(&network, &point).eigenvalues();
+    let network = Network::<f64>::random(*architecture, width, seed, Parallelism::Serial);
+    let kernel = {
+        let point = Point::of(&network, &Inputs::new(architecture, data), data);
+        tangent_kernel(&network, &point).eigenvalues()
+    };
     let eta = step_size(kernel[kernel.len() - 1]);
-    let mut run = Run { eta, loss: vec![point.loss], drift: 0.0 };
+    let mut descent = Descent::new(network, data, eta);
+    let (first, start) = descent.look();
+    let mut run = Run { eta, loss: vec![first], drift: 0.0 };
     for _ in 0..steps {
-        point.descend(&mut network, eta);
-        point = Point::of(&network, &inputs, data);
-        run.loss.push(point.loss);
-        let gram = layer_gram(&network, &point, depth);
-        if !point.loss.is_finite() || gram.entries().iter().any(|g| !g.is_finite()) {
+        descent.step();
+        let (loss, gram) = descent.look();
+        run.loss.push(loss);
+        if !loss.is_finite() || gram.entries().iter().any(|g| !g.is_finite()) {
             run.drift = f64::INFINITY;
             break;
         }
-        run.drift = run.drift.max(gram.distance(&start));
-        if point.loss <= ZERO_LOSS * run.loss[0] {
+        // The Frobenius norm is never below the spectral one, and takes no eigenvalues.
+        if frobenius_distance(&gram, &start) > run.drift {
+            run.drift = run.drift.max(gram.distance(&start));
+        }
+        if loss <= ZERO_LOSS * first {
             break;
         }
     }
     run
+}
+
+fn frobenius_distance(a: &Gram, b: &Gram) -> f64 {
+    a.entries().iter().zip(b.entries()).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 /// A row is JSON, which has no infinity and no NaN: what has diverged is written as the largest number.

@@ -1,0 +1,318 @@
+//! Studies as their users run them: from a file, interrupted, in parts.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use common::{Folder, fails, ok, verify};
+
+mod common;
+
+/// Rows without what depends on time and machine.
+fn found(path: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let row = |line: &str| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        let fields = row.as_object_mut().unwrap();
+        fields.remove("seconds");
+        fields.remove("provenance");
+        row
+    };
+    text.lines().map(row).collect()
+}
+
+const STUDY: &str = r#"
+seed = 5
+
+[defaults]
+arch = ["fc", "resnet"]
+data = "sphere:n=2,d=4"
+
+[[sweep]]
+criterion = ["init-closeness", "init-positivity"]
+depth = { fc = "1:3", resnet = [1, 2, 4, 8] }
+data_seeds = 2
+max_width = 4096
+
+[[sweep]]
+activation = ["softplus:4", "tanh"]
+residual = ["1/H", "1"]
+depth = 2
+max_width = 4096
+
+[[sweep]]
+criterion = ["drift", "rate", "fit"]
+depth = "1:2"
+max_width = 16
+steps = 40
+
+[[curve]]
+depth = 2
+width = 16
+steps = 20
+"#;
+
+/// Cells of the study: 2 sets x (3 + 4) x 2, 2 (fc) + 4 (resnet), 4 x 3, 2 curves.
+const ROWS: usize = 28 + 6 + 12 + 2;
+
+fn start(args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
+    command.args(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn is_cell(row: &Value) -> bool {
+    row["schema"] != "fathom.lambda/1"
+}
+
+#[test]
+fn a_run_that_is_killed_at_random_moments_ends_with_the_rows_of_one_that_is_not() {
+    let folder = Folder::new("killed");
+    let study = folder.file("study.toml", STUDY);
+    let (whole, killed) = (folder.path("whole.jsonl"), folder.path("killed.jsonl"));
+    let began = Instant::now();
+    ok(&["width", "--config", &study, "--out", &whole]);
+    let took = began.elapsed().as_millis() as u64;
+    let expected = found(&whole);
+    assert_eq!(expected.iter().filter(|row| is_cell(row)).count(), ROWS);
+
+    let args = ["width", "--config", &study, "--out", &killed];
+    let (mut before, mut kills, mut cut_short, mut random) = (Vec::new(), 0, 0, 1u64);
+    while kills < 40 {
+        let mut run = start(&args);
+        // Anywhere from before the first row to a fifth of the whole.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis((random >> 33) % (took / 5 + 20)));
+        let ended = run.try_wait().unwrap();
+        run.kill().unwrap();
+        run.wait().unwrap();
+        if ended.is_some_and(|status| status.success()) {
+            break;
+        }
+        kills += 1;
+        let after = std::fs::read(&killed).unwrap_or_default();
+        let kept = |text: &[u8]| text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        cut_short += usize::from(kept(&after) < after.len());
+        assert!(after.starts_with(&before[..kept(&before)]), "kill {kills} lost a row");
+        before = after;
+    }
+    ok(&args);
+    assert!(kills >= 3, "only {kills} kills of a run of {took} ms");
+    assert_eq!(found(&killed), expected, "after {kills} kills");
+    println!("{kills} kills, {cut_short} of them inside a row, {ROWS} cells once each");
+}
+
+/// Waits until the file has so many lines.
+fn wait_for_rows(path: &str, rows: usize) {
+    let began = Instant::now();
+    while std::fs::read_to_string(path).map_or(0, |text| text.lines().count()) < rows {
+        assert!(began.elapsed() < Duration::from_secs(600), "no {rows} rows in {path}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A study whose later cells take long.
+const LONG: &str = "[[sweep]]\ndepth = \"1:40\"\nstarts = 200\nmax_width = 65536\narch = [\"resnet\"]\n";
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_the_row_and_exits_with_130() {
+    let folder = Folder::new("ctrl-c");
+    let study = folder.file("study.toml", LONG);
+    let out = folder.path("rows.jsonl");
+    let args = ["width", "--config", &study, "--out", &out];
+    let run = start(&args);
+    // A row of lambda: its cell is being measured.
+    wait_for_rows(&out, 1);
+    interrupt(&run);
+    let output = run.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("of 40 rows are done and kept; the same command goes on"), "{stderr}");
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() >= 2);
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["schema"], "fathom.width/2");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_stops_at_once() {
+    let folder = Folder::new("ctrl-c-twice");
+    // One row that would take minutes.
+    let (out, data) = (folder.path("rows.jsonl"), "sphere:n=16,d=32");
+    let long = ["width", "--arch", "resnet", "--depth", "64", "--data", data, "--starts", "4000", "--out", &out];
+    let mut run = start(&long);
+    wait_for_rows(&out, 1);
+    interrupt(&run);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(run.try_wait().unwrap().is_none(), "the row takes longer than this");
+    interrupt(&run);
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("again stops at once"));
+    assert_eq!(found(&out).len(), 1);
+}
+
+#[cfg(unix)]
+fn interrupt(run: &Child) {
+    // SAFETY: a signal to a child that has not been waited for, so that its number is still its own.
+    assert_eq!(unsafe { libc::kill(run.id() as i32, libc::SIGINT) }, 0);
+}
+
+#[test]
+fn two_runs_on_one_file_do_not_mix() {
+    let folder = Folder::new("locked");
+    let study = folder.file("study.toml", LONG);
+    let out = folder.path("rows.jsonl");
+    let args = ["width", "--config", &study, "--out", &out];
+    let mut run = start(&args);
+    wait_for_rows(&out, 1);
+    let (code, stderr) = fails(&args);
+    assert!(code == 2 && stderr.contains("another run is writing to"), "{stderr}");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    // Its lock ends with it; but rows of another study do not join these.
+    let (code, stderr) = fails(&["width", "--config", &study, "--depth", "1", "--out", &out]);
+    assert!(code == 2 && stderr.contains("rows of another study"), "{stderr}");
+}
+
+#[test]
+fn parts_merged_are_the_rows_of_one_run() {
+    let folder = Folder::new("parts");
+    let study = folder.file("study.toml", STUDY);
+    let whole = folder.path("whole.jsonl");
+    ok(&["width", "--config", &study, "--out", &whole]);
+    let parts: Vec<String> = (0..3).map(|i| folder.path(&format!("part-{i}.jsonl"))).collect();
+    for (i, part) in parts.iter().enumerate() {
+        // One by the option, the others as Slurm numbers them.
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
+        command.args(["width", "--config", &study, "--out", part]).env("RAYON_NUM_THREADS", (1 + i).to_string());
+        match i {
+            0 => command.args(["--shard", "0/3"]),
+            _ => command.env("SLURM_ARRAY_TASK_ID", i.to_string()).env("SLURM_ARRAY_TASK_COUNT", "3"),
+        };
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let counts: Vec<usize> = parts.iter().map(|part| found(part).len()).collect();
+    assert!(counts.iter().all(|&count| count > 5), "{counts:?}");
+
+    let merged = folder.path("merged.jsonl");
+    // A file that is named twice adds nothing.
+    ok(&["merge", &parts[2], &parts[0], &parts[1], &parts[0], "--out", &merged]);
+    assert_eq!(found(&merged), found(&whole));
+    let beside = |path: &str| std::fs::read_to_string(Path::new(path).with_extension("resolved.toml")).unwrap();
+    assert_eq!(beside(&merged), beside(&whole));
+
+    // Without a part, what is missing is named, and measured by the command that is printed.
+    let partial = folder.path("partial.jsonl");
+    let (code, stderr) = fails(&["merge", &parts[0], &parts[2], "--out", &partial]);
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("missing: ") && stderr.contains("verify width --config"), "{stderr}");
+    let resolved = folder.path("partial.resolved.toml");
+    ok(&["width", "--config", &resolved, "--out", &partial]);
+    let sorted = |path: &str| {
+        let mut rows: Vec<String> = found(path).iter().map(Value::to_string).collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(sorted(&partial), sorted(&whole));
+}
+
+#[test]
+fn rows_that_do_not_belong_together_are_not_merged() {
+    let folder = Folder::new("mixed");
+    let (one, two, out) = (folder.path("one.jsonl"), folder.path("two.jsonl"), folder.path("out.jsonl"));
+    let small = ["width", "--arch", "fc", "--depth", "1", "--samples", "2", "--max-width", "64"];
+    ok(&[&small[..], &["--out", &one]].concat());
+    ok(&[&small[..], &["--seed", "2", "--out", &two]].concat());
+    let (code, stderr) = fails(&["merge", &one, &two, "--out", &out]);
+    assert!(code == 2 && stderr.contains("two.jsonl holds rows of another study"), "{stderr}");
+    let changed = std::fs::read_to_string(&one).unwrap().replace("\"passes\":", "\"passes\":1");
+    std::fs::write(&two, changed).unwrap();
+    let (code, stderr) = fails(&["merge", &one, &two, "--out", &out]);
+    assert!(code == 1 && stderr.contains("two parts disagree"), "{stderr}");
+    assert!(!Path::new(&out).exists());
+    ok(&["merge", &one, "--out", &out]);
+    assert!(fails(&["merge", &one, "--out", &out]).1.contains("is there already"));
+}
+
+#[test]
+fn options_stand_before_the_environment_this_before_the_file_and_this_before_the_default() {
+    let folder = Folder::new("precedence");
+    let study = folder.file("study.toml", "seed = 3\n[[sweep]]\narch = \"fc\"\ndepth = 1\nsamples = 2\nstarts = 8\n");
+    let starts = |name: &str, environment: Option<&str>, option: Option<&str>| {
+        let out = folder.path(name);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
+        command.args(["width", "--config", &study, "--max-width", "16", "--out", &out]);
+        environment.map(|starts| command.env("FATHOM_STARTS", starts));
+        option.map(|starts| command.args(["--starts", starts]));
+        assert!(command.output().unwrap().status.success());
+        let row = found(&out).pop().unwrap();
+        assert_eq!((&row["seed"], &row["max_width"], &row["delta"]), (&3.into(), &16.into(), &0.5.into()));
+        row["starts"].as_u64().unwrap()
+    };
+    assert_eq!(starts("file", None, None), 8);
+    assert_eq!(starts("environment", Some("9"), None), 9);
+    assert_eq!(starts("option", Some("9"), Some("10")), 10);
+}
+
+#[test]
+fn a_study_that_cannot_be_measured_is_one_clear_error() {
+    let folder = Folder::new("bad-study");
+    let out = folder.path("rows.jsonl");
+    for (text, message) in [
+        ("[[sweep]]\nstart = 3\n", "line 2"),
+        ("[[sweep]]\nstart = 3\n", "unknown field `start`"),
+        ("[[sweep]]\nstarts = 5\n", "give --starts 6 or more"),
+        ("[[sweep]]\narch = \"resnet\"\nc_res = 2\n", "c_res must lie between 0 and 1"),
+        ("[[sweep]]\ndata = \"/nowhere.csv\"\n", "cannot read /nowhere.csv"),
+        ("[[sweep]]\n[[sweep]]\nstarts = 40\n", "two tables ask for fc H=1"),
+        ("", "needs a [[sweep]]"),
+    ] {
+        let study = folder.file("study.toml", text);
+        let (code, stderr) = fails(&["width", "--config", &study, "--out", &out]);
+        assert!(code == 2 && stderr.contains(message), "{text}: {code} {stderr}");
+    }
+    let (code, stderr) = fails(&["width", "--config", "/nowhere.toml", "--out", &out]);
+    assert!(code == 2 && stderr.contains("cannot read /nowhere.toml"), "{stderr}");
+    assert!(fails(&["width", "--shard", "3/3", "--out", &out]).1.contains("give I/N"));
+    assert!(fails(&["width"]).1.contains("--out"));
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn a_dry_run_prints_every_cell_and_measures_none() {
+    let folder = Folder::new("dry");
+    let study = folder.file("study.toml", STUDY);
+    let text = ok(&["width", "--config", &study, "--dry-run"]);
+    assert!(text.contains("resnet H=8 softplus c_res 0.5 sphere:n=2,d=4 #6 init-positivity, m <= 4096"), "{text}");
+    assert!(text.contains(&format!("for {ROWS} cells")), "{text}");
+    // A budget narrows what may be run: 20 starts of 2 points and 1 layer take 1920 operations for each row.
+    let text = ok(&["width", "--arch", "fc", "--depth", "1", "--samples", "2", "--budget", "1920000", "--dry-run"]);
+    assert!(text.contains("m <= 1000\n"), "{text}");
+}
+
+#[test]
+fn a_job_array_measures_every_part() {
+    let folder = Folder::new("slurm");
+    let study = folder.file("it's.toml", STUDY);
+    let script = ok(&["width", "--config", &study, "--emit", "slurm", "--shards", "2"]);
+    for part in ["#SBATCH --array=0-1\n", "#SBATCH --mem=", "/it'\\''s.toml'", "SLURM_ARRAY_TASK_ID/2"] {
+        assert!(script.contains(part), "{part}: {script}");
+    }
+    // The script is run as Slurm would run each task.
+    let path = folder.file("job.sh", &script);
+    let program = Path::new(env!("CARGO_BIN_EXE_verify")).parent().unwrap();
+    for task in ["0", "1"] {
+        let mut command = Command::new("bash");
+        command.arg(&path).current_dir(&folder.0).env("SLURM_CPUS_PER_TASK", "2").env("SLURM_ARRAY_TASK_ID", task);
+        command.env("PATH", format!("{}:{}", program.display(), std::env::var("PATH").unwrap()));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    ok(&["merge", &folder.path("rows.0.jsonl"), &folder.path("rows.1.jsonl"), "--out", &folder.path("rows.jsonl")]);
+    assert!(verify(&["width", "--emit", "slurm"]).status.code() == Some(2));
+}
