@@ -11,7 +11,7 @@ use fathom_kernels::{Activation, Isa};
 use fathom_model::Kind;
 
 pub use self::bench::{
-    Bench, BenchArgs, BenchConvArgs, BenchElementwiseArgs, BenchGemmArgs, BenchNormalArgs, BenchPeerArgs,
+    Bench, BenchArgs, BenchConvArgs, BenchElementwiseArgs, BenchGemmArgs, BenchLawArgs, BenchNormalArgs, BenchPeerArgs,
     BenchRoundArgs, BenchTrainArgs,
 };
 pub use self::train::TrainArgs;

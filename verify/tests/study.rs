@@ -270,6 +270,7 @@ fn a_study_that_cannot_be_measured_is_one_clear_error() {
         ("[[sweep]]\narch = \"resnet\"\nc_res = 2\n", "c_res must lie between 0 and 1"),
         ("[[sweep]]\ndata = \"/nowhere.csv\"\n", "cannot read /nowhere.csv"),
         ("[[sweep]]\n[[sweep]]\nstarts = 40\n", "two tables ask for fc H=1"),
+        ("[[predict]]\n", "makes no predictions"),
         ("", "needs a [[sweep]]"),
     ] {
         let study = folder.file("study.toml", text);

@@ -12,6 +12,7 @@ mod crates;
 mod crew;
 pub mod elementwise;
 pub mod gemm;
+pub mod law;
 mod measured;
 pub mod normal;
 mod operands;

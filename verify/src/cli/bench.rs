@@ -1,6 +1,7 @@
 //! `bench` and its members.
 
 use clap::{Args, Subcommand};
+use fathom_kernels::Activation;
 use fathom_model::Kind;
 
 use crate::Usage;
@@ -33,6 +34,8 @@ pub enum Bench {
     Normal(BenchNormalArgs),
     /// Time steps of full-batch descent beside other programs, after checking that their results agree.
     Train(BenchTrainArgs),
+    /// Time random starts drawn exactly in law, of any width.
+    Law(BenchLawArgs),
     /// Run one library for another process of this program.
     #[command(hide = true)]
     Worker(WorkerArgs),
@@ -195,6 +198,38 @@ pub struct BenchTrainArgs {
     pub rounds: BenchRoundArgs,
 }
 
+/// `bench law`.
+#[derive(Args, Debug)]
+pub struct BenchLawArgs {
+    /// Architectures, separated by commas: fc, resnet, linear-resnet, block-resnet.
+    #[arg(long, value_delimiter = ',', default_value = "fc", value_name = "LIST")]
+    pub arch: Vec<Kind>,
+    /// softplus, softplus:BETA, tanh, sigmoid, erf, gelu, silu, relu or identity.
+    #[arg(long, default_value_t = Activation::SOFTPLUS, value_name = "A")]
+    pub activation: Activation,
+    /// n, orthonormal samples.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = cores)]
+    pub samples: usize,
+    /// H.
+    #[arg(long, default_value_t = 5, value_name = "H", value_parser = cores)]
+    pub depth: usize,
+    /// m.
+    #[arg(long, default_value_t = 1 << 20, value_name = "M", value_parser = positive)]
+    pub width: usize,
+    /// Threads.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = cores)]
+    pub cores: usize,
+    /// Starts of each case.
+    #[arg(long, default_value_t = 11, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+    /// Print a JSON object for each case; its schema is named in it.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub types: BenchTypeArgs,
+}
+
 /// `bench worker`.
 #[derive(Args, Debug)]
 pub struct WorkerArgs {
@@ -220,6 +255,11 @@ pub type Shapes = Vec<Shape>;
 fn cores(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|cores| (1..=1024).contains(cores));
     value.ok_or_else(|| format!("\"{text}\" is not a number of cores"))
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    let value = text.parse().ok().filter(|&value| value > 0);
+    value.ok_or_else(|| format!("\"{text}\" is not a whole number above 0"))
 }
 
 fn elements(text: &str) -> Result<usize, String> {

@@ -17,6 +17,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         Bench::Conv(args) => bench::conv::run(args, &mut std::io::stdout().lock())?,
         Bench::Elementwise(args) => bench::elementwise::run(args, &mut std::io::stdout().lock())?,
         Bench::Normal(args) => bench::normal::run(args, &mut std::io::stdout().lock())?,
+        Bench::Law(args) => bench::law::run(args, &mut std::io::stdout().lock())?,
         Bench::Train(args) => bench::train::run(args, &mut std::io::stdout().lock())?,
         Bench::Worker(args) => bench::serve(&args.entrant, args.cores)?,
     }

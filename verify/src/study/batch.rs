@@ -58,6 +58,9 @@ impl Study {
     pub fn batches(&self) -> Result<Vec<Batch>> {
         let mut list =
             Enumeration { seed: self.seed, loaded: HashMap::new(), known: HashMap::new(), batches: Vec::new() };
+        if !self.predict.is_empty() {
+            bail!(crate::Usage("this version makes no predictions: leave [[predict]] out".to_owned()));
+        }
         for sweep in &self.sweep {
             list.each(sweep, |list, architecture, samples| list.widths(sweep, architecture, samples))?;
         }
@@ -72,7 +75,7 @@ impl Study {
 struct Enumeration {
     seed: u64,
     loaded: HashMap<String, Rc<Samples>>,
-    /// The id of each (subject, criterion, delta) that has a cell.
+    /// The id and image of each (subject, criterion, delta) that has a cell.
     known: HashMap<String, String>,
     batches: Vec<Batch>,
 }
@@ -114,7 +117,7 @@ impl Enumeration {
                 let settings = settings(sweep, criterion, (&architecture, &samples), self.seed);
                 settings.verdict()?;
                 let cell = Cell { subject: samples.subject(&architecture), criterion, settings };
-                if self.is_new(&cell)? {
+                if self.is_new(&cell, &architecture)? {
                     cells.push(cell);
                 }
             }
@@ -126,14 +129,15 @@ impl Enumeration {
     }
 
     /// Whether no earlier table asks for this cell.
-    fn is_new(&mut self, cell: &Cell) -> Result<bool> {
+    fn is_new(&mut self, cell: &Cell, architecture: &Architecture) -> Result<bool> {
         let subject = serde_json::to_string(&cell.subject)?;
         let asked = format!("{subject} {} {}", cell.criterion, cell.settings.delta);
-        match self.known.insert(asked, cell.id()) {
+        let settings = format!("{} {:?}", cell.id(), architecture.patches());
+        match self.known.insert(asked, settings.clone()) {
             None => Ok(true),
-            Some(id) if id == cell.id() => Ok(false),
+            Some(known) if known == settings => Ok(false),
             Some(_) => bail!(crate::Usage(format!(
-                "two tables ask for {cell} with different starts, max_width, budget or steps: keep one of them"
+                "two tables ask for {cell} with different starts, max_width, budget, steps or image: keep one of them"
             ))),
         }
     }

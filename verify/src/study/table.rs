@@ -337,7 +337,7 @@ mod tests {
             ("seed = 1\n[[sweep]]\nwidth = 3\n", 3, "[[curve]]"),
             ("[defaults]\ndraws = 3\n", 2, "[[predict]]"),
             ("seed = -1\n", 1, "u64"),
-            ("[[sweep]\n", 1, "invalid"),
+            ("[[sweep]\n", 1, "column 9"),
         ] {
             let error = StudyFile::parse(text).unwrap_err().to_string();
             assert!(error.contains(message) && error.contains(&format!("line {line}")), "{text}: {error}");
