@@ -261,7 +261,7 @@ impl Subject {
     }
 
     /// It as JSON: what rows of one subject have in common, to the bit.
-    fn key(&self) -> String {
+    pub fn key(&self) -> String {
         serde_json::to_string(self).expect("a subject is plain data")
     }
 }

@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use anyhow::{Result, bail};
 use fathom_model::Architecture;
+use fathom_model::fluctuation::MOST_POINTS;
 
 use super::curve::Curve;
+use super::prediction::Prediction;
 use super::resolved::{Study, Sweep};
 use super::{Cell, Criterion, Settings, cost};
 use crate::cli::DataArgs;
@@ -25,6 +27,8 @@ pub struct Batch {
 pub enum Work {
     /// Required widths by criteria that all train, or all do not.
     Widths(Vec<Cell>),
+    /// Required widths by the delta method.
+    Predict(Prediction),
     /// One loss curve.
     Curve(Curve),
 }
@@ -35,6 +39,10 @@ impl Batch {
         let subject = self.samples.subject(&self.architecture);
         match &self.work {
             Work::Widths(cells) => cells.iter().map(|cell| (cell.key(), cell.to_string())).collect(),
+            Work::Predict(prediction) => {
+                let names = prediction.criteria.iter().map(|criterion| format!("{} {criterion}, predicted", subject.name()));
+                prediction.keys(&subject).into_iter().zip(names).collect()
+            }
             Work::Curve(curve) => vec![(curve.key(&subject), format!("{} loss curve", subject.name()))],
         }
     }
@@ -44,6 +52,7 @@ impl Batch {
         let names = self.rows().into_iter().map(|(_, name)| name);
         match &self.work {
             Work::Widths(cells) => names.zip(cells.iter().map(|cell| cell.settings.max_width)).collect(),
+            Work::Predict(_) => Vec::new(),
             Work::Curve(curve) => names.map(|name| (name, curve.width)).collect(),
         }
     }
@@ -58,11 +67,11 @@ impl Study {
     pub fn batches(&self) -> Result<Vec<Batch>> {
         let mut list =
             Enumeration { seed: self.seed, loaded: HashMap::new(), known: HashMap::new(), batches: Vec::new() };
-        if !self.predict.is_empty() {
-            bail!(crate::Usage("this version makes no predictions: leave [[predict]] out".to_owned()));
-        }
         for sweep in &self.sweep {
             list.each(sweep, |list, architecture, samples| list.widths(sweep, architecture, samples))?;
+        }
+        for sweep in &self.predict {
+            list.each(sweep, |list, architecture, samples| list.predict(sweep, architecture, samples))?;
         }
         for sweep in &self.curve {
             list.each(sweep, |list, architecture, samples| list.curve(sweep, architecture, samples))?;
@@ -140,6 +149,29 @@ impl Enumeration {
                 "two tables ask for {cell} with different starts, max_width, budget, steps or image: keep one of them"
             ))),
         }
+    }
+
+    fn predict(&mut self, sweep: &Sweep, architecture: Architecture, samples: Rc<Samples>) -> Result<()> {
+        let subject = samples.subject(&architecture);
+        let points = samples.data.samples() * architecture.patches().pixels();
+        if points > MOST_POINTS {
+            bail!(crate::Usage(format!(
+                "{} has {points} points (samples times pixels), and the delta method takes at most {MOST_POINTS}",
+                subject.name()
+            )));
+        }
+        let (delta, draws, seed) = (sweep.delta.unwrap_or(0.5), sweep.draws.unwrap_or(1).max(1), self.seed);
+        let of = |criterion: Criterion| Prediction { criteria: vec![criterion], delta, draws, seed };
+        let mut criteria = sweep.criterion.clone();
+        criteria.retain(|&criterion| {
+            let key = of(criterion).keys(&subject).remove(0);
+            self.known.insert(key, String::new()).is_none()
+        });
+        if !criteria.is_empty() {
+            let work = Work::Predict(Prediction { criteria, ..of(Criterion::InitCloseness) });
+            self.batches.push(Batch { architecture, samples, work });
+        }
+        Ok(())
     }
 
     fn curve(&mut self, sweep: &Sweep, architecture: Architecture, samples: Rc<Samples>) -> Result<()> {

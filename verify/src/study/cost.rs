@@ -94,6 +94,13 @@ impl Cell {
     }
 }
 
+/// The delta method: each layer's noise from 2^17 rows of moments, and draws of a chain with a coordinate for each two points.
+fn predicting(points: usize, depth: usize, draws: usize) -> Cost {
+    let pairs = (points * (points + 1) / 2) as f64;
+    let flops = depth as f64 * pairs * pairs * (131_072.0 + 2.0 * draws as f64);
+    Cost { flops, bytes: 8.0 * pairs * (pairs * depth as f64 + draws as f64) }
+}
+
 impl Batch {
     /// At most: as if every required width lay at the widest run. Cells that share their starts cost what the dearest does.
     pub fn cost(&self) -> Cost {
@@ -101,6 +108,10 @@ impl Batch {
             Work::Widths(cells) => {
                 let all = cells.iter().map(|cell| cell.cost(&self.architecture, cell.settings.max_width));
                 all.fold(Cost::default(), |a, b| Cost { flops: a.flops.max(b.flops), bytes: a.bytes.max(b.bytes) })
+            }
+            Work::Predict(prediction) => {
+                let points = self.samples.data.samples() * self.architecture.patches().pixels();
+                predicting(points, self.architecture.depth(), prediction.draws)
             }
             Work::Curve(curve) => training(&self.architecture, self.samples.data.samples(), curve.width, curve.steps),
         }
@@ -110,6 +121,7 @@ impl Batch {
     pub fn trains(&self) -> bool {
         match &self.work {
             Work::Widths(cells) => cells.iter().any(|cell| cell.criterion.trains()),
+            Work::Predict(_) => false,
             Work::Curve(_) => true,
         }
     }
@@ -154,6 +166,7 @@ impl Speed {
                 let starts = cells.iter().map(|cell| cell.settings.starts).max().unwrap_or(1);
                 (if batch.trains() { self.trained } else { self.init }, threads.min(starts))
             }
+            Work::Predict(_) => (self.init, 1),
             Work::Curve(_) => (self.trained, 1),
         };
         batch.cost().flops / speed / side_by_side as f64

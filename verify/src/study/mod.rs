@@ -7,6 +7,7 @@ mod cost;
 mod criterion;
 mod curve;
 mod extrapolation;
+mod prediction;
 mod resolved;
 mod run;
 mod search;

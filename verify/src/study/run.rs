@@ -55,6 +55,15 @@ impl<'a> Run<'a> {
     fn batch(&mut self, batch: &Batch, keys: &[String]) -> Result<()> {
         match &batch.work {
             Work::Widths(cells) => self.widths(batch, cells, keys),
+            Work::Predict(prediction) => {
+                self.begin(&batch.rows()[0].1, keys)?;
+                for row in prediction.rows(&batch.architecture, &batch.samples, self.provenance)? {
+                    if row.key().is_none_or(|key| !self.done.contains(&key)) {
+                        self.append(row)?;
+                    }
+                }
+                Ok(())
+            }
             Work::Curve(curve) => {
                 self.begin(&batch.rows()[0].1, keys)?;
                 self.append(curve.measure(&batch.architecture, &batch.samples, self.provenance))
