@@ -13,6 +13,8 @@ mod gaps;
 mod grams;
 mod sample;
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -225,7 +227,8 @@ fn lower_factor(matrix: &Gram) -> Option<Vec<f64>> {
     let mut l = vec![0.0; n * n];
     for (i, j) in entries(n) {
         let rest = matrix.get(i, j) - (0..j).map(|k| l[i * n + k] * l[j * n + k]).sum::<f64>();
-        if i == j && !(rest > 0.0) {
+        // A NaN is not positive either.
+        if i == j && rest.partial_cmp(&0.0) != Some(Ordering::Greater) {
             return None;
         }
         l[i * n + j] = if i == j { rest.sqrt() } else { rest / l[j * n + j] };

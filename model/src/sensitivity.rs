@@ -171,9 +171,9 @@ mod tests {
                         Of::Slope => expectation.slope_product(a[0], a[1], a[2]),
                     };
                     let found = sensitivity.product(of, a);
-                    for k in 0..3 {
+                    for (k, &found) in found.iter().enumerate() {
                         let moved = |by: f64| std::array::from_fn(|i| if i == k { a[i] + by } else { a[i] });
-                        near(found[k], value(moved(-STEP)), value(moved(STEP)), &format!("{which} {k} at {a:?}"));
+                        near(found, value(moved(-STEP)), value(moved(STEP)), &format!("{which} {k} at {a:?}"));
                     }
                     let square = |by: f64| value([a[0] + by; 3]);
                     near(sensitivity.square(of, a[0]), square(-STEP), square(STEP), which);

@@ -124,15 +124,17 @@ pub fn train<T: Real>(
 
 /// Full-batch descent, a step a round, or stochastic descent, an epoch a round.
 enum Rounds<T> {
-    Full(Descent<T>),
-    Stochastic(StochasticDescent<T>),
+    Full(Box<Descent<T>>),
+    Stochastic(Box<StochasticDescent<T>>),
 }
 
 impl<T: Real> Rounds<T> {
     fn new(network: Network<T>, data: &Dataset, settings: Settings) -> Self {
         match settings.batch {
-            None => Self::Full(Descent::new(network, data, settings.eta)),
-            Some(batch) => Self::Stochastic(StochasticDescent::new(network, data, settings.eta, batch, settings.seed)),
+            None => Self::Full(Box::new(Descent::new(network, data, settings.eta))),
+            Some(batch) => {
+                Self::Stochastic(Box::new(StochasticDescent::new(network, data, settings.eta, batch, settings.seed)))
+            }
         }
     }
 
