@@ -1,15 +1,18 @@
 //! Expectations of an activation under one or two normal variables.
 
+use std::borrow::Cow;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use fathom_kernels::Activation;
 
-use crate::quadrature::GaussHermite;
+use crate::quadrature::NormalRule;
 
 /// E[sigma(u)], E[sigma(u) sigma(v)] and E[sigma'(u) sigma'(v)] for centred normal u and v.
 ///
 /// Closed forms for ReLU (arc-cosine; Cho and Saul, 2009), erf (arc-sine; Williams, 1997) and the identity; otherwise
-/// Gauss-Hermite quadrature, with as many nodes as it takes until doubling them changes nothing.
+/// Gauss-Hermite quadrature, with as many nodes as it takes until doubling them changes nothing at variance 1. Variables that spread
+/// further see sigma's singularities closer to the real axis, where that rule converges slowly; for them nodes lie in equal
+/// steps, short enough for the nearest singularity.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     activation: Activation,
@@ -19,7 +22,7 @@ pub struct Expectation {
 /// A quadrature rule and the proof that it suffices.
 #[derive(Clone, Debug)]
 struct Rule {
-    rule: GaussHermite,
+    rule: NormalRule,
     nodes: usize,
     change: f64,
 }
@@ -28,6 +31,11 @@ struct Rule {
 const NODES: [usize; 4] = [48, 96, 192, 384];
 /// What doubling the nodes may change E[sigma^2] and E[sigma'^2] by, relatively.
 const TOLERANCE: f64 = 1e-13;
+
+/// Equal steps, in units of sigma's strip: e^(-2 pi / STEP) is 1e-16.
+const STEP: f64 = 0.17;
+/// The shortest step, 2000 nodes: for spreads above 60 / beta, softplus is nearly straight between its nodes.
+const SHORTEST: f64 = 0.01;
 
 impl Expectation {
     /// By closed form where there is one, otherwise by quadrature.
@@ -40,7 +48,7 @@ impl Expectation {
 
     /// By quadrature, whatever the activation.
     pub fn by_quadrature(activation: Activation) -> Self {
-        let second_moments = |rule: &GaussHermite| {
+        let second_moments = |rule: &NormalRule| {
             let z = &rule.nodes;
             let (mut value, mut slope) = (vec![0.0; z.len()], vec![0.0; z.len()]);
             activation.apply(z, &mut value);
@@ -48,11 +56,11 @@ impl Expectation {
             let mean = |x: &[f64]| x.iter().zip(&rule.weights).map(|(x, w)| w * x * x).sum::<f64>();
             [mean(&value), mean(&slope)]
         };
-        let mut rule = GaussHermite::new(NODES[0]);
+        let mut rule = NormalRule::gauss_hermite(NODES[0]);
         let mut nodes = NODES[0];
         let mut change = f64::INFINITY;
         for more in NODES[1..].iter().copied() {
-            let finer = GaussHermite::new(more);
+            let finer = NormalRule::gauss_hermite(more);
             let (coarse, fine) = (second_moments(&rule), second_moments(&finer));
             change = coarse.iter().zip(fine).map(|(c, f)| (c / f - 1.0).abs()).fold(0.0, f64::max);
             if change <= TOLERANCE {
@@ -69,10 +77,22 @@ impl Expectation {
         self.rule.as_ref().map(|rule| (rule.nodes, rule.change))
     }
 
+    /// The rule for a variable that enters sigma times `spread`.
+    pub(crate) fn rule(&self, spread: f64) -> Cow<'_, NormalRule> {
+        let rule = &self.rule.as_ref().expect("closed forms ask for no rule").rule;
+        // Not beyond by mere rounding.
+        if spread <= 1.0 + 1e-9 {
+            return Cow::Borrowed(rule);
+        }
+        let step = (STEP * strip(self.activation) / spread).max(SHORTEST);
+        Cow::Owned(NormalRule::equal_steps(step))
+    }
+
     /// E[sigma(u)] for u of variance `var`.
     pub fn mean(&self, var: f64) -> f64 {
         match &self.rule {
-            Some(Rule { rule, .. }) => {
+            Some(_) => {
+                let rule = self.rule(var.sqrt());
                 let u: Vec<f64> = rule.nodes.iter().map(|z| var.sqrt() * z).collect();
                 let mut value = vec![0.0; u.len()];
                 self.activation.apply(&u, &mut value);
@@ -88,7 +108,7 @@ impl Expectation {
     /// E[sigma(u) sigma(v)] for Var u = `uu`, Cov(u, v) = `uv`, Var v = `vv`.
     pub fn product(&self, uu: f64, uv: f64, vv: f64) -> f64 {
         match &self.rule {
-            Some(Rule { rule, .. }) => quadrature(rule, [uu, uv, vv], |z, s| self.activation.apply(z, s)),
+            Some(_) => self.quadrature([uu, uv, vv], |z, s| self.activation.apply(z, s)),
             None => match self.activation {
                 Activation::Relu => {
                     let (size, angle) = angle(uu, uv, vv);
@@ -106,13 +126,48 @@ impl Expectation {
     /// E[sigma'(u) sigma'(v)] for the same u and v.
     pub fn slope_product(&self, uu: f64, uv: f64, vv: f64) -> f64 {
         match &self.rule {
-            Some(Rule { rule, .. }) => quadrature(rule, [uu, uv, vv], |z, s| self.activation.derivative(z, s)),
+            Some(_) => self.quadrature([uu, uv, vv], |z, s| self.activation.derivative(z, s)),
             None => match self.activation {
                 Activation::Relu => (PI - angle(uu, uv, vv).1) / (2.0 * PI),
                 Activation::Erf => 4.0 / (PI * ((1.0 + 2.0 * uu) * (1.0 + 2.0 * vv) - 4.0 * uv * uv).sqrt()),
                 _ => 1.0,
             },
         }
+    }
+
+    /// E[g(u) g(v)] on the product grid of two independent normals, the sum and the difference of u and v once scaled: with
+    /// one root for each, nothing is lost where u and v are nearly parallel.
+    fn quadrature(&self, [uu, uv, vv]: [f64; 3], g: impl Fn(&[f64], &mut [f64])) -> f64 {
+        let (su, sv) = (uu.sqrt(), vv.sqrt());
+        let correlation = if su * sv > 0.0 { (uv / (su * sv)).clamp(-1.0, 1.0) } else { 0.0 };
+        let (along, across) = ((1.0 + correlation).sqrt() * FRAC_1_SQRT_2, (1.0 - correlation).sqrt() * FRAC_1_SQRT_2);
+        let (xs, ys) = (self.rule(su.max(sv) * along), self.rule(su.max(sv) * across));
+        let n = ys.nodes.len();
+        let [mut u, mut v, mut gu, mut gv] = [const { Vec::new() }; 4].map(|_: Vec<f64>| vec![0.0; n]);
+        let mut sum = 0.0;
+        for (x, wx) in xs.nodes.iter().zip(&xs.weights) {
+            for (y, (u, v)) in ys.nodes.iter().zip(u.iter_mut().zip(&mut v)) {
+                *u = su * (along * x + across * y);
+                *v = sv * (along * x - across * y);
+            }
+            g(&u, &mut gu);
+            g(&v, &mut gv);
+            let terms = gu.iter().zip(&gv).zip(&ys.weights);
+            sum += wx * terms.map(|((a, b), wy)| wy * (a * b)).sum::<f64>();
+        }
+        sum
+    }
+}
+
+/// How far from the real axis sigma is analytic, or, where it is so everywhere, remains small.
+fn strip(activation: Activation) -> f64 {
+    match activation {
+        Activation::Softplus { beta } => PI / beta,
+        Activation::Sigmoid | Activation::Silu => PI,
+        Activation::Tanh => PI / 2.0,
+        Activation::Erf | Activation::Gelu => 1.0,
+        // A kink has no strip; a straight line needs none.
+        Activation::Relu | Activation::Identity => 0.25,
     }
 }
 
@@ -121,32 +176,6 @@ fn angle(uu: f64, uv: f64, vv: f64) -> (f64, f64) {
     let size = (uu * vv).sqrt();
     let sine = ((size - uv) * (size + uv)).max(0.0).sqrt();
     (size, sine.atan2(uv))
-}
-
-/// E[g(u) g(v)] on the product grid of two independent normals, the sum and the difference of u and v once scaled: with
-/// one root for each, nothing is lost where u and v are nearly parallel.
-fn quadrature(rule: &GaussHermite, [uu, uv, vv]: [f64; 3], g: impl Fn(&[f64], &mut [f64])) -> f64 {
-    let (su, sv) = (uu.sqrt(), vv.sqrt());
-    let correlation = if su * sv > 0.0 { (uv / (su * sv)).clamp(-1.0, 1.0) } else { 0.0 };
-    let (along, across) = ((1.0 + correlation).sqrt() * FRAC_1_SQRT_2, (1.0 - correlation).sqrt() * FRAC_1_SQRT_2);
-    let n = rule.nodes.len();
-    let (mut u, mut v) = (Vec::with_capacity(n * n), Vec::with_capacity(n * n));
-    for x in &rule.nodes {
-        for y in &rule.nodes {
-            u.push(su * (along * x + across * y));
-            v.push(sv * (along * x - across * y));
-        }
-    }
-    let (mut gu, mut gv) = (vec![0.0; n * n], vec![0.0; n * n]);
-    g(&u, &mut gu);
-    g(&v, &mut gv);
-    let mut sum = 0.0;
-    for (i, wx) in rule.weights.iter().enumerate() {
-        let row = i * n..(i + 1) * n;
-        let terms = gu[row.clone()].iter().zip(&gv[row]).zip(&rule.weights);
-        sum += wx * terms.map(|((a, b), wy)| wy * (a * b)).sum::<f64>();
-    }
-    sum
 }
 
 #[cfg(test)]
@@ -170,6 +199,28 @@ mod tests {
     }
 
     #[test]
+    fn variables_that_spread_far_have_their_expectations_too() {
+        // Of erf, the arc-sine law; of softplus, E[sigma(u)^2] and E[sigma'(u)^2] in steps a tenth as long.
+        let (closed, numeric) = (Expectation::new(Activation::Erf), Expectation::by_quadrature(Activation::Erf));
+        for scale in [1.5, 10.0, 300.0] {
+            for [uu, uv, vv] in COVARIANCES.map(|c| c.map(|x| scale * x)) {
+                let products = (closed.product(uu, uv, vv), numeric.product(uu, uv, vv));
+                assert!((products.0 - products.1).abs() < 1e-11, "{uu} {uv} {vv}: {products:?}");
+                let slopes = (closed.slope_product(uu, uv, vv), numeric.slope_product(uu, uv, vv));
+                assert!((slopes.0 / slopes.1 - 1.0).abs() < 1e-9, "{uu} {uv} {vv}: {slopes:?}");
+            }
+            let softplus = Expectation::new(Activation::SOFTPLUS);
+            let fine = NormalRule::equal_steps(0.05 / f64::sqrt(scale));
+            let by_hand = fine.mean(|z| (scale.sqrt() * z).exp().ln_1p().powi(2));
+            let found = softplus.product(scale, scale, scale);
+            assert!((found / by_hand - 1.0).abs() < 1e-12, "variance {scale}: {found}, not {by_hand}");
+            let by_hand = fine.mean(|z| (1.0 + (-scale.sqrt() * z).exp()).powi(-2));
+            let found = softplus.slope_product(scale, scale, scale);
+            assert!((found / by_hand - 1.0).abs() < 1e-12, "variance {scale}: {found}, not {by_hand}");
+        }
+    }
+
+    #[test]
     fn quadrature_comes_near_the_arccosine_law() {
         // A kink: the error falls only as one over the nodes.
         let (closed, numeric) = (Expectation::new(Activation::Relu), Expectation::by_quadrature(Activation::Relu));
@@ -184,8 +235,10 @@ mod tests {
         for activation in ["softplus", "softplus:4", "tanh", "sigmoid", "gelu", "silu"] {
             let activation: Activation = activation.parse().unwrap();
             let used = Expectation::new(activation);
-            let finer =
-                Expectation { activation, rule: Some(Rule { rule: GaussHermite::new(450), nodes: 450, change: 0.0 }) };
+            let finer = Expectation {
+                activation,
+                rule: Some(Rule { rule: NormalRule::gauss_hermite(450), nodes: 450, change: 0.0 }),
+            };
             for [uu, uv, vv] in COVARIANCES {
                 let (a, b) = (used.product(uu, uv, vv), finer.product(uu, uv, vv));
                 assert!((a - b).abs() < 1e-11, "{activation} {uu} {uv} {vv}: {a} {b}");

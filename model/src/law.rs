@@ -5,7 +5,7 @@
 //! layer below, in time that grows with m but not with m^2. A skip adds the same row of the layer that it reaches: a row that
 //! is kept, or, in wide networks, drawn again.
 
-mod factor;
+pub(crate) mod factor;
 mod rows;
 
 use fathom_kernels::{Real, gram};

@@ -6,7 +6,8 @@
 //!
 //! Fully connected, residual, convolutional residual and linear residual networks are settings of it
 //! ([`Architecture`]), and so are skips over two layers, which add x^(h-2) instead. [`Network`] runs it with real
-//! matrices, [`population`] takes the width to infinity, and [`law`] draws it at any width without the matrices. Equation
+//! matrices, [`population`] takes the width to infinity, [`law`] draws it at any width without the matrices,
+//! and [`fluctuation`] says how far from the limit it is then. Equation
 //! and theorem numbers are those of Du, Lee, Li, Wang and Zhai, "Gradient Descent Finds Global Minima of Deep Neural
 //! Networks" (arXiv 1811.03804v4), with its errata mended.
 
@@ -15,6 +16,7 @@ pub mod condition;
 pub mod dataset;
 pub mod descent;
 pub mod expectation;
+pub mod fluctuation;
 pub mod gram;
 pub mod labels;
 pub mod law;
@@ -24,6 +26,7 @@ pub mod network;
 pub mod permutation;
 pub mod population;
 pub mod quadrature;
+pub mod sensitivity;
 mod step;
 pub mod stochastic;
 pub mod tangent;

@@ -25,6 +25,8 @@ use crate::{Architecture, Dataset, Expectation, Gram};
 pub struct Population {
     /// S of the points entering layer h, for h = 1..=H; the first is that of the inputs.
     pub covariances: Vec<Gram>,
+    /// P and b of x^(h), for h = 0..H; the b of the inputs is zero, since nothing uses it.
+    pub states: Vec<(Gram, Vec<f64>)>,
     /// K^(H), n x n.
     pub kernel: Gram,
 }
@@ -35,7 +37,7 @@ pub fn population(architecture: &Architecture, data: &Dataset) -> Population {
     let expectation = Expectation::new(architecture.activation());
     let inputs = input_gram(&patches, data);
     let points = inputs.n();
-    // P and b of x^(h), for h = 0, 1, ...; no skip reaches the inputs, whose b is not used.
+    // No skip reaches the inputs.
     let mut states = vec![(inputs, vec![0.0; points])];
     let mut covariances = Vec::with_capacity(architecture.depth());
     for h in 1..=architecture.depth() {
@@ -59,7 +61,7 @@ pub fn population(architecture: &Architecture, data: &Dataset) -> Population {
         covariances.push(covariance);
     }
     let kernel = last_kernel(architecture, &expectation, &covariances[architecture.depth() - 1]);
-    Population { covariances, kernel }
+    Population { covariances, states, kernel }
 }
 
 fn last_kernel(architecture: &Architecture, expectation: &Expectation, covariance: &Gram) -> Gram {

@@ -68,7 +68,19 @@ pub struct CheckArgs {
     /// Check vector math at every one of the 2^32 values of f32, and nothing else: a long check.
     #[arg(long, conflicts_with_all = ["case", "json"])]
     pub every_value: bool,
-    /// Print one JSON object of schema fathom.checked/1.
+    /// Check starts drawn exactly in law against full matrices, by two-sample tests, and nothing else.
+    #[arg(long, conflicts_with_all = ["case", "every_value", "isa"])]
+    pub law: bool,
+    /// Starts in each sample of --law.
+    #[arg(long, default_value_t = 250, value_name = "N", requires = "law", value_parser = clap::value_parser!(u32).range(20..))]
+    pub starts: u32,
+    /// Widths of --law.
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law", value_parser = clap::value_parser!(u32).range(1..))]
+    pub widths: Vec<u32>,
+    /// The seed of --law.
+    #[arg(long, default_value_t = 1, value_name = "S", requires = "law")]
+    pub seed: u64,
+    /// Print one JSON object of schema fathom.checked/1, or, with --law, one of fathom.crosscheck/1 for each test.
     #[arg(long)]
     pub json: bool,
 }

@@ -270,7 +270,6 @@ fn a_study_that_cannot_be_measured_is_one_clear_error() {
         ("[[sweep]]\narch = \"resnet\"\nc_res = 2\n", "c_res must lie between 0 and 1"),
         ("[[sweep]]\ndata = \"/nowhere.csv\"\n", "cannot read /nowhere.csv"),
         ("[[sweep]]\n[[sweep]]\nstarts = 40\n", "two tables ask for fc H=1"),
-        ("[[predict]]\n", "makes no predictions"),
         ("", "needs a [[sweep]]"),
     ] {
         let study = folder.file("study.toml", text);
@@ -282,6 +281,45 @@ fn a_study_that_cannot_be_measured_is_one_clear_error() {
     assert!(fails(&["width", "--shard", "3/3", "--out", &out]).1.contains("give I/N"));
     assert!(fails(&["width"]).1.contains("--out"));
     assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn predictions_stand_beside_what_is_measured() {
+    let folder = Folder::new("predicted");
+    let text = "
+        [defaults]
+        data = \"sphere:n=3,d=12\"
+        [[sweep]]
+        arch = \"fc\"
+        depth = 2
+        starts = 100
+        [[predict]]
+        arch = [\"fc\", \"resnet\"]
+        depth = { fc = [2, 40], resnet = 3 }
+        criterion = [\"init-closeness\", \"init-positivity\"]
+    ";
+    let (study, out) = (folder.file("study.toml", text), folder.path("rows.jsonl"));
+    ok(&["width", "--config", &study, "--out", &out]);
+    let rows = found(&out);
+    let predicted: Vec<&Value> = rows.iter().filter(|row| row["schema"] == "fathom.predicted/1").collect();
+    assert_eq!(predicted.len(), 6);
+    let number = |row: &Value, key: &str| row[key].as_f64().unwrap();
+    for row in &predicted {
+        let [low, width, high] = ["low", "width", "high"].map(|key| number(row, key));
+        assert!(1.0 <= low && low <= width && width <= high, "{row}");
+        assert!((number(row, "lemma_width") * (number(row, "lambda0") / 3.0).powi(2) - 1.0).abs() < 1e-12, "{row}");
+    }
+    let measured = rows.iter().find(|row| row["schema"] == "fathom.width/2").unwrap();
+    let beside = predicted[0];
+    assert_eq!((&beside["depth"], &beside["criterion"]), (&2.into(), &"init-closeness".into()));
+    assert!(
+        number(beside, "low") < number(measured, "high") && number(measured, "low") < number(beside, "high"),
+        "{beside}"
+    );
+    // Nothing is computed twice.
+    let before = std::fs::read(&out).unwrap();
+    ok(&["width", "--config", &study, "--out", &out]);
+    assert_eq!(std::fs::read(&out).unwrap(), before);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::Gram;
 
 /// L (row-major, points x rank) with L L^T = S to rounding, for S positive semi-definite: Cholesky with the largest
 /// remaining diagonal as pivot, stopped where only rounding is left. Patches of few channels give singular S.
-pub(super) fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
+pub(crate) fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
     let n = covariance.n();
     let mut columns: Vec<Vec<f64>> = Vec::new();
     let mut diagonal: Vec<f64> = (0..n).map(|i| covariance.get(i, i)).collect();
@@ -33,9 +33,35 @@ pub(super) fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
     (factor, rank)
 }
 
+/// The same where coordinates may be of very different sizes: S is factored as a correlation.
+pub(crate) fn graded_cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
+    let n = covariance.n();
+    let scales: Vec<f64> = (0..n).map(|k| covariance.get(k, k).max(0.0).sqrt()).collect();
+    let inverse = |k: usize| if scales[k] > 0.0 { 1.0 / scales[k] } else { 0.0 };
+    let (mut factor, rank) = cholesky(&Gram::from_fn(n, |i, j| inverse(i) * covariance.get(i, j) * inverse(j)));
+    for (row, scale) in factor.chunks_exact_mut(rank.max(1)).zip(scales) {
+        row.iter_mut().for_each(|x| *x *= scale);
+    }
+    (factor, rank)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tiny_coordinates_are_factored_as_well_as_large_ones() {
+        let scales = [1.0, 1e-16, 1e-20, 0.0];
+        let s = Gram::from_fn(4, |i, j| scales[i] * scales[j] * if i == j { 1.0 } else { 0.5 });
+        let (l, rank) = graded_cholesky(&s);
+        assert_eq!(rank, 3);
+        for i in 0..4 {
+            for j in 0..4 {
+                let product: f64 = (0..rank).map(|k| l[i * rank + k] * l[j * rank + k]).sum();
+                assert!((product - s.get(i, j)).abs() <= 1e-14 * scales[i] * scales[j]);
+            }
+        }
+    }
 
     #[test]
     fn cholesky_reproduces_singular_matrices() {

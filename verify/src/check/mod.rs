@@ -10,10 +10,12 @@ mod convolution;
 pub mod every_value;
 mod exact;
 mod gemm;
+pub mod law;
 mod oracle;
 mod peers;
 mod shapes;
 mod stored;
+mod two_sample;
 mod values;
 
 use std::fmt;

@@ -21,6 +21,9 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
     if args.every_value {
         return every_value(&args.isa);
     }
+    if args.law {
+        return law(args, &mut std::io::stdout().lock());
+    }
     let outcome = check(&args.isa, args.case.clone(), false)?;
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -29,6 +32,43 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         print(&mut out, &outcome)?;
     }
     Ok(ExitCode::from(if outcome.passed() { 0 } else { 1 }))
+}
+
+/// Two-sample tests of the law: exit code 1 when their family fails.
+fn law(args: &CheckArgs, out: &mut impl Write) -> Result<ExitCode> {
+    let widths = args.widths.iter().map(|&width| width as usize).collect();
+    let settings = check::law::Settings { widths, starts: args.starts as usize, seed: args.seed };
+    let progress = Progress::new(0);
+    progress.start("starts in law and with full matrices");
+    let rows = check::law::run(&settings, |done, total| progress.at(done as u64, total as u64))?;
+    progress.finish();
+    let refuted = rows.iter().filter(|row| row.p_value < row.level).count();
+    if args.json {
+        for row in rows {
+            writeln!(out, "{}", serde_json::to_string(&Row::CrossCheck(row))?)?;
+        }
+    } else {
+        writeln!(out, "{:<12} {:>6}  {:<11} {:>7}", "architecture", "width", "statistic", "p-value")?;
+        for row in &rows {
+            let mark = if row.p_value < row.level { "  FAILED" } else { "" };
+            writeln!(
+                out,
+                "{:<12} {:>6}  {:<11} {:>7.4}{mark}",
+                row.subject.arch, row.width, row.statistic, row.p_value
+            )?;
+        }
+        let (tests, level) = (rows.len(), check::law::FAMILY_LEVEL);
+        let verdict = if refuted == 0 { "one law" } else { "FAILED" };
+        writeln!(
+            out,
+            "{tests} exact Kolmogorov-Smirnov tests of {} against {} starts, {refuted} below {level} / {tests}: {verdict}",
+            args.starts, args.starts
+        )?;
+    }
+    if refuted > 0 {
+        eprintln!("FAILED: verify check --law --starts {} --seed {}", args.starts, args.seed);
+    }
+    Ok(ExitCode::from(if refuted == 0 { 0 } else { 1 }))
 }
 
 /// Checks the instruction sets given, or, when none are, the one that `FATHOM_ISA` forces, or all. Failures go to

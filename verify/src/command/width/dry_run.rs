@@ -23,7 +23,8 @@ pub fn print(out: &mut impl Write, batches: &[Batch]) -> Result<()> {
             cells += 1;
             let first = [format!("{:.1e}", cost.flops), memory(held), duration(time)];
             let [flops, memory, time] = if i == 0 { first } else { ["", "", "with above"].map(str::to_owned) };
-            writeln!(out, "{flops:>10} {memory:>10} {time:>10}  {name}, m <= {widest}")?;
+            let widest = if widest > 0 { format!(", m <= {widest}") } else { String::new() };
+            writeln!(out, "{flops:>10} {memory:>10} {time:>10}  {name}{widest}")?;
         }
         flops += cost.flops;
         seconds += time;

@@ -1,0 +1,300 @@
+//! The limiting Gaussian of sqrt(m) (G^(H)(0) - K^(H)), and the widths that it predicts: the delta method.
+//!
+//! A layer's Gram matrix is a mean over m rows that are independent given the layer below. So its fluctuation around the
+//! population's is, to first order in m^(-1/2), the fluctuation below through the derivative of the layer's map ([`sensitivity`]),
+//! and noise of its own, whose covariance is that of one row's terms. Going up through the layers this is a Gaussian chain, and a
+//! draw of it costs nothing that grows with the width. What is left out is of order 1 / m relative to G, so that predictions are
+//! good where the predicted width is large.
+//!
+//! [`sensitivity`]: crate::sensitivity
+
+mod chain;
+mod gaps;
+mod grams;
+mod sample;
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::condition::NOISE;
+use crate::population::population;
+use crate::{Architecture, Dataset, Gram, Kind};
+use chain::{BLOCK, Step};
+use grams::{entries, entry};
+
+/// Points (samples times pixels) at most: the chain has a coordinate for each two of them.
+pub const MOST_POINTS: usize = 64;
+
+/// Networks whose fluctuation cannot be computed.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum FluctuationError {
+    /// Too many coordinates.
+    #[error("{0} points (samples times pixels) are more than the {MOST_POINTS} whose fluctuations can be computed")]
+    Points(usize),
+    /// An eigenvalue that is rounding noise.
+    #[error("lambda_0 = {lambda0:e} is rounding noise beside lambda_max = {lambda_max:e}")]
+    Unresolved {
+        /// lambda_min(K^(H)), as computed.
+        lambda0: f64,
+        /// lambda_max(K^(H)).
+        lambda_max: f64,
+    },
+}
+
+/// The law of sqrt(m) (G^(H)(0) - K^(H)) as m grows.
+pub struct Fluctuation {
+    steps: Vec<Step>,
+    coordinates: Coordinates,
+    samples: usize,
+    lambda0: f64,
+    lambda_max: f64,
+    /// The factor L of K^(H) - 3/4 lambda_0, in the orthonormal basis of the coordinates.
+    margin: Vec<f64>,
+}
+
+/// What the chain's last coordinates are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coordinates {
+    /// Entries of a matrix, in the basis of the samples.
+    Entries,
+    /// Those of [`gaps`]. Their basis is Helmert's: (1, ..., 1) / sqrt(n), and contrasts, on which the matrix is small.
+    Gaps,
+}
+
+impl Fluctuation {
+    /// The fluctuation of starts of `architecture` on the samples of `data`.
+    ///
+    /// Fully connected networks with an analytic activation have coordinates in which lambda_0 keeps its digits at any depth;
+    /// others end where it falls below [`NOISE`] lambda_max.
+    ///
+    /// # Errors
+    /// When there are too many points, or lambda_0 is not above rounding noise.
+    pub fn new(architecture: &Architecture, data: &Dataset) -> Result<Self, FluctuationError> {
+        let (samples, pixels) = (data.samples(), architecture.patches().pixels());
+        if samples * pixels > MOST_POINTS {
+            return Err(FluctuationError::Points(samples * pixels));
+        }
+        let deep = architecture.kind() == Kind::FullyConnected && architecture.moments().analytic;
+        if deep {
+            let gaps::Gaps { steps, kernel } = gaps::gaps(architecture, data);
+            return Self::around(steps, Coordinates::Gaps, Coordinates::Gaps.matrix(samples, &kernel));
+        }
+        let population = population(architecture, data);
+        let steps = grams::steps(architecture, &population);
+        Self::around(steps, Coordinates::Entries, population.kernel)
+    }
+
+    fn around(steps: Vec<Step>, coordinates: Coordinates, kernel: Gram) -> Result<Self, FluctuationError> {
+        let samples = kernel.n();
+        let eigenvalues = kernel.eigenvalues();
+        let lambda_max = eigenvalues[samples - 1];
+        let (lambda0, noise) = match coordinates {
+            Coordinates::Entries => (eigenvalues[0], NOISE * lambda_max),
+            Coordinates::Gaps => (lowest_below_a_corner(&kernel), 0.0),
+        };
+        let unresolved = FluctuationError::Unresolved { lambda0, lambda_max };
+        let shifted = Gram::from_fn(samples, |i, j| kernel.get(i, j) - if i == j { 0.75 * lambda0 } else { 0.0 });
+        let margin = lower_factor(&shifted).filter(|_| lambda0 > noise).ok_or(unresolved)?;
+        Ok(Self { steps, coordinates, samples, lambda0, lambda_max, margin })
+    }
+
+    /// lambda_0, the smallest eigenvalue of K^(H).
+    pub fn lambda0(&self) -> f64 {
+        self.lambda0
+    }
+
+    /// lambda_max(K^(H)).
+    pub fn lambda_max(&self) -> f64 {
+        self.lambda_max
+    }
+
+    /// The first `count` draws of sqrt(m) (G^(H)(0) - K^(H)) from `seed`, `n x n`.
+    pub fn matrices(&self, count: usize, seed: u64) -> Vec<Gram> {
+        let basis = |i: usize, a: usize| self.coordinates.basis(self.samples, i, a);
+        let in_samples = |z: &[f64]| {
+            let z = self.coordinates.matrix(self.samples, z);
+            let n = self.samples;
+            Gram::from_fn(n, |i, j| {
+                let term = |a: usize, b: usize| basis(i, a) * z.get(a, b) * basis(j, b);
+                (0..n).flat_map(|a| (0..n).map(move |b| (a, b))).map(|(a, b)| term(a, b)).sum()
+            })
+        };
+        self.each(count, seed, in_samples)
+    }
+
+    /// What `count` draws from `seed` require. The same on any number of threads.
+    ///
+    /// # Panics
+    /// When `count` is 0.
+    pub fn draw(&self, count: usize, seed: u64) -> Draws {
+        assert!(count > 0, "a quantile needs at least one draw");
+        let widths = self.each(count, seed, |z| {
+            let z = self.coordinates.matrix(self.samples, z);
+            let eigenvalues = z.eigenvalues();
+            let norm = eigenvalues.iter().fold(0.0f64, |most, e| most.max(e.abs()));
+            // K + Z / sqrt(m) - 3/4 lambda_0 = L (1 + L^-1 Z L^-T / sqrt(m)) L^T.
+            let lowest = whitened(&self.margin, &z).eigenvalues()[0].min(0.0);
+            [(4.0 * norm / self.lambda0).powi(2), lowest * lowest]
+        });
+        let sorted = |which: usize| {
+            let mut all: Vec<f64> = widths.iter().map(|widths| widths[which]).collect();
+            all.sort_by(f64::total_cmp);
+            all
+        };
+        Draws { closeness: sorted(0), positivity: sorted(1) }
+    }
+
+    /// `f` of the coordinates of each draw.
+    fn each<R: Send>(&self, count: usize, seed: u64, f: impl Fn(&[f64]) -> R + Sync) -> Vec<R> {
+        let blocks = (0..count.div_ceil(BLOCK) as u64).into_par_iter().map(|block| {
+            let all = chain::draw(&self.steps, seed, block);
+            let lanes = BLOCK.min(count - block as usize * BLOCK);
+            let lane = |lane: usize| all.chunks_exact(BLOCK).map(|row| row[lane]).collect::<Vec<f64>>();
+            (0..lanes).map(|k| f(&lane(k))).collect::<Vec<R>>()
+        });
+        blocks.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+}
+
+impl Coordinates {
+    /// Entry i of vector a of the orthonormal basis.
+    fn basis(self, n: usize, i: usize, a: usize) -> f64 {
+        match self {
+            Self::Entries => f64::from(u8::from(i == a)),
+            Self::Gaps if a == 0 => 1.0 / (n as f64).sqrt(),
+            Self::Gaps => {
+                let size = ((a * (a + 1)) as f64).sqrt();
+                if i < a {
+                    1.0 / size
+                } else if i == a {
+                    -(a as f64) / size
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+
+    /// The matrix with the coordinates `z`, in the orthonormal basis.
+    fn matrix(self, n: usize, z: &[f64]) -> Gram {
+        if self == Self::Entries {
+            return Gram::from_fn(n, |i, j| z[entry(i, j)]);
+        }
+        let more = |i: usize| if i == 0 { 0.0 } else { z[i] };
+        let distance = |i: usize, j: usize| if i == j { 0.0 } else { z[gaps::distance(n, i, j)] };
+        let cross = |a: usize, b: usize| -> f64 {
+            let terms = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
+            terms.map(|(i, j)| self.basis(n, i, a) * distance(i, j) * self.basis(n, j, b)).sum()
+        };
+        // Z_ij = (k_i + k_j - D_ij) / 2, and the contrasts of a constant vanish.
+        Gram::from_fn(n, |a, b| match (a, b) {
+            (0, 0) => n as f64 * z[0] + (0..n).map(more).sum::<f64>() - 0.5 * cross(0, 0),
+            (_, 0) => {
+                let contrast: f64 = (0..n).map(|i| self.basis(n, i, a) * more(i)).sum();
+                0.5 * ((n as f64).sqrt() * contrast - cross(0, a))
+            }
+            _ => -0.5 * cross(a, b),
+        })
+    }
+}
+
+/// The smallest eigenvalue of a positive definite matrix whose first diagonal entry is far above all others: that of the rest, less
+/// b b^T / (c - lambda), whose digits do not drown in c.
+fn lowest_below_a_corner(matrix: &Gram) -> f64 {
+    let n = matrix.n();
+    if n == 1 {
+        return matrix.get(0, 0);
+    }
+    let mut lambda = 0.0;
+    // The map's slope is |b|^2 / c^2.
+    for _ in 0..100 {
+        let corner = matrix.get(0, 0) - lambda;
+        let rest = |i: usize, j: usize| matrix.get(i + 1, j + 1) - matrix.get(i + 1, 0) * matrix.get(j + 1, 0) / corner;
+        let next = Gram::from_fn(n - 1, rest).eigenvalues()[0];
+        if (next - lambda).abs() <= 1e-15 * next.abs() {
+            return next;
+        }
+        lambda = next;
+    }
+    lambda
+}
+
+/// L, lower triangular and row-major, with L L^T = `matrix`; `None` when that is not positive definite.
+fn lower_factor(matrix: &Gram) -> Option<Vec<f64>> {
+    let n = matrix.n();
+    let mut l = vec![0.0; n * n];
+    for (i, j) in entries(n) {
+        let rest = matrix.get(i, j) - (0..j).map(|k| l[i * n + k] * l[j * n + k]).sum::<f64>();
+        // A NaN is not positive either.
+        if i == j && rest.partial_cmp(&0.0) != Some(Ordering::Greater) {
+            return None;
+        }
+        l[i * n + j] = if i == j { rest.sqrt() } else { rest / l[j * n + j] };
+    }
+    Some(l)
+}
+
+/// L^-1 Z L^-T.
+fn whitened(l: &[f64], z: &Gram) -> Gram {
+    let n = z.n();
+    // L^-1 from the left, and then from the left of what is transposed.
+    let solve = |x: &[f64]| {
+        let mut y = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..n {
+                let rest = x[i * n + j] - (0..i).map(|k| l[i * n + k] * y[k * n + j]).sum::<f64>();
+                y[i * n + j] = rest / l[i * n + i];
+            }
+        }
+        y
+    };
+    let half = solve(z.entries());
+    let transposed: Vec<f64> = (0..n * n).map(|k| half[k % n * n + k / n]).collect();
+    let whole = solve(&transposed);
+    Gram::from_fn(n, |i, j| whole[i * n + j])
+}
+
+/// Widths that draws require: each draw's own, from which on it meets the criterion at the start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draws {
+    closeness: Vec<f64>,
+    positivity: Vec<f64>,
+}
+
+/// A predicted m*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// m*.
+    pub width: f64,
+    /// Lower end of its 95 % interval, from the finite number of draws.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Draws.
+    pub draws: usize,
+}
+
+impl Draws {
+    /// m* of ||G(0) - K||_2 <= lambda_0 / 4 with probability 1 - delta: the quantile of (4 ||Z||_2 / lambda_0)^2.
+    pub fn closeness(&self, delta: f64) -> Prediction {
+        quantile(&self.closeness, 1.0 - delta)
+    }
+
+    /// m* of lambda_min(G(0)) >= 3/4 lambda_0 with probability 1 - delta. A draw Z meets it from the width on at which K + Z /
+    /// sqrt(m) does, since lambda_min is concave.
+    pub fn positivity(&self, delta: f64) -> Prediction {
+        quantile(&self.positivity, 1.0 - delta)
+    }
+}
+
+/// The quantile at `rate` of ascending widths, at least 1, between the order statistics that enclose it with a probability of 95
+/// % (the binomial law of their ranks, by its normal limit).
+fn quantile(widths: &[f64], rate: f64) -> Prediction {
+    let count = widths.len() as f64;
+    let spread = 1.96 * (count * rate * (1.0 - rate)).sqrt();
+    let at = |rank: f64| widths[(rank.ceil() as usize).clamp(1, widths.len()) - 1].max(1.0);
+    let middle = count * rate;
+    Prediction { width: at(middle), low: at(middle - spread), high: at(middle + spread + 1.0), draws: widths.len() }
+}
