@@ -40,7 +40,8 @@ impl Batch {
         match &self.work {
             Work::Widths(cells) => cells.iter().map(|cell| (cell.key(), cell.to_string())).collect(),
             Work::Predict(prediction) => {
-                let names = prediction.criteria.iter().map(|criterion| format!("{} {criterion}, predicted", subject.name()));
+                let names =
+                    prediction.criteria.iter().map(|criterion| format!("{} {criterion}, predicted", subject.name()));
                 prediction.keys(&subject).into_iter().zip(names).collect()
             }
             Work::Curve(curve) => vec![(curve.key(&subject), format!("{} loss curve", subject.name()))],
