@@ -6,6 +6,7 @@ use fathom_model::fluctuation::{Fluctuation, FluctuationError};
 use fathom_model::law::{Law, Precision};
 use fathom_model::population::population;
 use fathom_model::{Activation, Architecture, Dataset, Gram, Kind, Moments, Residual};
+use rayon::prelude::*;
 
 /// Wide enough that what is left out lies far below the standard errors.
 const WIDTH: usize = 1 << 13;
@@ -26,6 +27,7 @@ fn compare(architecture: &Architecture, data: &Dataset, name: &str) {
     let law = Law::new(architecture, data, Precision::Double);
     let root = (WIDTH as f64).sqrt();
     let started: Vec<Gram> = (0..STARTS)
+        .into_par_iter()
         .map(|seed| {
             let gram = law.last_gram(WIDTH, seed);
             Gram::from_fn(limit.n(), |i, j| root * (gram.get(i, j) - limit.get(i, j)))
@@ -92,8 +94,8 @@ fn predicted_widths_are_those_that_starts_need() {
         let law = Law::new(&architecture, &data, Precision::Double);
         for delta in [0.5, 0.2] {
             // At the predicted width, the criterion holds in a fraction 1 - delta of the starts.
-            let holds = |width: f64, criterion: &dyn Fn(&Gram) -> bool| {
-                let starts = (0..STARTS).map(|seed| law.last_gram(width.round() as usize, seed));
+            let holds = |width: f64, criterion: &(dyn Fn(&Gram) -> bool + Sync)| {
+                let starts = (0..STARTS).into_par_iter().map(|seed| law.last_gram(width.round() as usize, seed));
                 starts.filter(|gram| criterion(gram)).count() as f64 / STARTS as f64
             };
             let closeness = draws.closeness(delta);
