@@ -15,7 +15,7 @@ pub struct Blocks {
 
 impl Blocks {
     /// The sizes for elements of `element` bytes, products `k` deep and strips of `strip` columns. The chains start from
-    /// C, so the deeper a block, the less often C is read and written: it is as deep as leaves [`FEWEST_ROWS`] of A their
+    /// C, so the deeper a block, the less often C is read and written: it is as deep as leaves a few rows of A their
     /// place, which is three eighths of the second level. The rest is for strips of B, which stream from there. A block of
     /// B is a share of the third level that leaves room for other cores.
     pub fn for_caches(caches: Caches, element: usize, k: usize, strip: usize) -> Self {
