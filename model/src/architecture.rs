@@ -68,7 +68,7 @@ pub enum Residual {
     /// r = c_res / H, the paper's, with which the norm of x^(H) stays bounded as the depth grows.
     #[default]
     PerDepth,
-    /// r = c_res / sqrt(H): the norm stays bounded where E[sigma] = 0, and grows otherwise.
+    /// r = c_res / sqrt(H): the norm stays bounded where `E[sigma] = 0`, and grows otherwise.
     PerRootDepth,
     /// r = c_res: the norm grows with the depth, whatever sigma.
     Constant,
