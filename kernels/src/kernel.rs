@@ -23,11 +23,15 @@ use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
 use crate::{Isa, Real};
 
+mod chains;
 pub(crate) mod gather;
+mod prefetch;
 mod table;
 #[cfg(all(test, unix))]
 mod tests;
 
+pub(crate) use chains::chains;
+pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
@@ -486,59 +490,3 @@ const LATER: isize = 2;
 
 /// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
 const AHEAD: isize = 16;
-
-/// Asks for the cache lines of `len` elements at `p`, which need not be there.
-#[inline(always)]
-pub(crate) fn prefetch<T>(p: *const T, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
-    }
-    #[cfg(target_arch = "aarch64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
-        let line = p.cast::<u8>().wrapping_add(line);
-        // The standard library's intrinsic is not stable.
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) line, options(nomem, nostack, preserves_flags)) };
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = (p, len);
-}
-
-/// As [`prefetch`], but no nearer than the second-level cache: lines a power of two apart would push one another out of the
-/// first.
-#[inline(always)]
-pub(crate) fn prefetch_far<T>(p: *const T, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast::<i8>().wrapping_add(line)) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (p, len);
-}
-
-/// `N` independent chains of multiply-adds, `rounds` long: enough of them to hide the latency, few enough to stay in
-/// registers. Returns a sum, so that nothing is optimised away, and the multiply-adds of a round.
-#[inline(always)]
-pub(crate) fn chains<T: Real, S: Simd<T>, const N: usize>(s: S, rounds: usize) -> (T, usize) {
-    let factor = s.splat(T::from_f64(std::hint::black_box(0.5)));
-    let addend = s.splat(T::from_f64(std::hint::black_box(0.25)));
-    let mut acc = [addend; N];
-    for _ in 0..rounds {
-        for v in &mut acc {
-            *v = s.mul_add(*v, factor, addend);
-        }
-    }
-    let mut lanes = [T::ZERO; MAX_SIDE];
-    let mut sum = T::ZERO;
-    for v in acc {
-        // SAFETY: the buffer is longer than the longest vector.
-        unsafe { s.store(lanes.as_mut_ptr(), v) };
-        sum += lanes[0];
-    }
-    (sum, N * S::LANES)
-}
