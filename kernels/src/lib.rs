@@ -33,6 +33,7 @@ mod matrix;
 pub mod normal;
 mod pack;
 pub mod peak;
+mod place;
 mod plan;
 mod pointwise;
 mod product;

@@ -2,8 +2,8 @@
 //!
 //! The caller posts a job, works on its pieces from the first moment on, and waits at the end only for pieces that others
 //! have begun. Threads of the current rayon pool join when they get there, and look for the caller's next job for a while
-//! before they leave, so that calls that follow one another pay for one wake-up. Which thread takes which piece changes no
-//! bit of a result.
+//! before they leave, so that calls that follow one another pay for one wake-up. A helper that the system has put on its
+//! caller's own core moves to another. Which thread takes which piece changes no bit of a result.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
+
+use crate::place;
 
 /// Work, in nanoseconds on one thread, from which waking a thread pays.
 const WORTH_WAKING: usize = 20_000;
@@ -93,9 +95,20 @@ struct Board {
     job: Mutex<Option<Arc<Job>>>,
     /// Helpers that have been asked for and have not left.
     helpers: AtomicUsize,
+    /// Those of them that have come.
+    present: AtomicUsize,
+    /// 1 + the core that the caller was on when it asked, or 0 where that is not known.
+    core: AtomicUsize,
 }
 
 impl Board {
+    /// Moves a helper away from its caller's core.
+    fn part(&self) {
+        if let Some(core) = place::current().filter(|core| core + 1 == self.core.load(Ordering::Relaxed)) {
+            place::leave(core);
+        }
+    }
+
     fn post(&self, job: Arc<Job>) {
         *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);
         self.posted.fetch_add(1, Ordering::Release);
@@ -103,6 +116,8 @@ impl Board {
 
     /// What a helper does: joins each job that it sees, until none has come for a while.
     fn help(&self, linger: bool) {
+        self.part();
+        self.present.fetch_add(1, Ordering::Relaxed);
         let mut seen = 0;
         let mut since = Instant::now();
         let mut spins = 0u32;
@@ -123,13 +138,15 @@ impl Board {
             spins += 1;
             if spins.is_multiple_of(32) {
                 if !linger || since.elapsed() > PATIENCE {
-                    return;
+                    break;
                 }
+                self.part();
                 // The pool's other work goes on.
                 rayon::yield_now();
             }
             spin_loop();
         }
+        self.present.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -166,6 +183,7 @@ pub(crate) fn share(pieces: usize, nanoseconds: usize, work: &(dyn Fn(usize) + S
             if debt >= WORTH_WAKING {
                 alone_before.set((0, None));
                 let linger = threads <= cores();
+                board.core.store(place::current().map_or(0, |core| core + 1), Ordering::Relaxed);
                 while helpers < wanted {
                     helpers = board.helpers.fetch_add(1, Ordering::Relaxed) + 1;
                     let board = Arc::clone(board);
@@ -191,6 +209,9 @@ pub(crate) fn share(pieces: usize, nanoseconds: usize, work: &(dyn Fn(usize) + S
         });
         board.post(Arc::clone(&job));
         let closing = Closing(&job);
+        if board.present.load(Ordering::Relaxed) < helpers && threads <= cores() {
+            std::thread::yield_now(); // one that is waiting for this core can leave it
+        }
         // SAFETY: this is the caller.
         unsafe { job.work() };
         drop(closing);
