@@ -57,6 +57,10 @@ pub struct Subject {
     pub samples: usize,
     /// Numbers in one input.
     pub input_size: usize,
+    /// The image that each input is, `channels x rows x columns` as in `8x2x2`; absent where nothing is convolved.
+    pub image: Option<String>,
+    /// The patch around each of its pixels, as in `3x3`; absent where nothing is convolved.
+    pub patch: Option<String>,
 }
 
 /// How a required width was settled.

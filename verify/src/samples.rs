@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use fathom_model::architecture::Patches;
+use fathom_model::architecture::{Kind, Patches};
 use fathom_model::dataset::Spec;
 use fathom_model::{Architecture, Dataset, DatasetError};
 use sha2::{Digest, Sha256};
@@ -90,6 +90,8 @@ impl Samples {
 
     /// What a row says of a network on these samples.
     pub fn subject(&self, architecture: &Architecture) -> Subject {
+        let Patches { channels, image: [rows, cols], patch: [height, width] } = architecture.patches();
+        let convolves = architecture.kind() == Kind::ConvResNet;
         Subject {
             arch: architecture.kind().to_string(),
             activation: architecture.activation().to_string(),
@@ -101,6 +103,8 @@ impl Samples {
             data_hash: self.hash.clone(),
             samples: self.data.samples(),
             input_size: self.data.input_size(),
+            image: convolves.then(|| format!("{channels}x{rows}x{cols}")),
+            patch: convolves.then(|| format!("{height}x{width}")),
         }
     }
 }

@@ -45,6 +45,8 @@ pub fn subject(arch: &str, depth: usize, data_seed: u64) -> Subject {
         data_hash: format!("{data_seed:02x}"),
         samples: 4,
         input_size: 8,
+        image: None,
+        patch: None,
     }
 }
 

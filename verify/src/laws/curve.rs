@@ -16,8 +16,9 @@ pub struct Curve<'a> {
 /// What the rows of one curve share, in one string.
 pub fn key(subject: &Subject, criterion: &str, delta: f64) -> String {
     let c_res = subject.c_res.map(f64::to_bits);
-    let Subject { arch, activation, residual, data, samples, input_size, .. } = subject;
-    format!("{criterion}|{delta}|{arch}|{activation}|{c_res:?}|{residual:?}|{data}|{samples}|{input_size}")
+    let Subject { arch, activation, residual, data, samples, input_size, image, patch, .. } = subject;
+    let pixels: String = image.iter().chain(patch).map(|sides| format!("|{sides}")).collect();
+    format!("{criterion}|{delta}|{arch}|{activation}|{c_res:?}|{residual:?}|{data}|{samples}|{input_size}{pixels}")
 }
 
 /// The curves of some rows, in the order in which they first appear.
