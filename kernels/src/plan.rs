@@ -159,6 +159,11 @@ impl Plan {
                 // Each row of B is one stream.
                 Reading::Streamed if m <= FEW_ROWS => Blocks { kc: STREAMS, nc: 2 * most.nc, ..most },
                 Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
+                // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second
+                // level to A.
+                _ if a == Reading::Packed && task.a_row == 1 && n <= 4 * kernel.lanes => {
+                    Blocks { kc: (most.kc / 3).max(1), mc: 6 * most.mc, ..most }
+                }
                 _ => most,
             }
         });
