@@ -6,9 +6,10 @@
 //! are (`filters`).
 
 use crate::gemm::{self, Parallelism, Tuning};
-use crate::{Real, TensorMut, TensorRef};
+use crate::{Finish, Real, TensorMut, TensorRef};
 
 mod direct;
+mod epilogue;
 mod filters;
 mod geometry;
 mod grid;
@@ -17,6 +18,7 @@ mod pixels;
 mod pointwise;
 mod stretch;
 
+use epilogue::Epilogue;
 pub use geometry::{ConvGeometry, GeometryError};
 use stretch::{Stretch, input_stretches, output_stretches, tap_stretches};
 
@@ -56,7 +58,7 @@ impl<T: Copy> Layout<*mut T> {
 
 /// `y[n, o, i] <- sum over (tap, c) of alpha w[o, c, tap] x[n, c, source(i, tap)] + beta y`: the forward convolution, and
 /// its gradient to the input with the filters' first two indices exchanged.
-struct Convolution<T> {
+struct Convolution<'a, T> {
     /// The outputs that share their taps, by rows and by columns.
     stretches: [Vec<Stretch>; 2],
     images: usize,
@@ -74,6 +76,8 @@ struct Convolution<T> {
     x: Layout<*const T>,
     beta: T,
     y: Layout<*mut T>,
+    /// What comes after it.
+    epilogue: Option<Epilogue<'a, T>>,
 }
 
 /// `dw[o, c, tap] <- sum over (n, i) of alpha dy[n, o, i] x[n, c, source(i, tap)] + beta dw`.
@@ -96,7 +100,7 @@ struct FilterGradient<T> {
     dw: Layout<*mut T>,
 }
 
-impl<T: Real> Convolution<T> {
+impl<T: Real> Convolution<'_, T> {
     /// # Safety
     /// The shapes must be those of the tensors, which must be readable; y's elements must be writable, nobody else's, and
     /// at addresses of their own.
@@ -105,6 +109,9 @@ impl<T: Real> Convolution<T> {
         unsafe {
             if self.taps == [1, 1] || self.alpha == T::ZERO || self.channels == 0 {
                 pointwise::convolve(self, tuning, parallelism);
+                if let Some(epilogue) = &self.epilogue {
+                    epilogue.all(parallelism);
+                }
             } else {
                 direct::convolve(self, gemm::kernel(tuning.isa), tuning.blocks, parallelism);
             }
@@ -132,6 +139,48 @@ pub fn forward<T: Real>(
     forward_tuned(&Tuning::default(), geometry, (alpha, w), x, (beta, y), parallelism);
 }
 
+/// A layer that convolves: `value <- skip + scale sigma(conv(x, w))` and `slope <- scale sigma'(conv(x, w))`, each thread
+/// finishing what it has just convolved. `value`, `slope` and the skip are by channel, `[o, n, oh, ow]`; `x` and `w` are as in
+/// [`forward`].
+///
+/// # Panics
+/// When the shapes disagree, a slice is not of its shape's size, or the kernel is larger than the padded image.
+pub fn layer<T: Real>(
+    geometry: &ConvGeometry,
+    finish: &Finish<'_, T>,
+    w: TensorRef<'_, T>,
+    x: TensorRef<'_, T>,
+    (value, slope): (&mut [T], &mut [T]),
+    parallelism: Parallelism,
+) {
+    layer_tuned(&Tuning::default(), geometry, finish, (w, x), (value, slope), parallelism);
+}
+
+/// [`layer`] with a chosen instruction set and block sizes.
+///
+/// # Panics
+/// As [`layer`]; and if the CPU lacks the instruction set or a block size is 0.
+pub fn layer_tuned<T: Real>(
+    tuning: &Tuning,
+    geometry: &ConvGeometry,
+    finish: &Finish<'_, T>,
+    (w, x): (TensorRef<'_, T>, TensorRef<'_, T>),
+    (value, slope): (&mut [T], &mut [T]),
+    parallelism: Parallelism,
+) {
+    let ([images, _, height, width], [outputs, ..]) = (x.shape(), w.shape());
+    let [rows, cols] = geometry.output_size([height, width]).unwrap_or_else(|error| panic!("conv: {error}"));
+    let len = value.len();
+    let strides = [rows * cols, images * rows * cols, cols, 1];
+    let y = TensorMut::strided(value, [images, outputs, rows, cols], strides)
+        .unwrap_or_else(|_| panic!("conv: a value of {len} elements is not {outputs}x{images}x{rows}x{cols}"));
+    let mut convolution = convolution(tuning, geometry, (T::ONE, w), x, (T::ZERO, y));
+    let shape = [outputs, images, rows, cols];
+    convolution.epilogue = Some(Epilogue::new(finish, convolution.y.ptr, slope, shape));
+    // SAFETY: as in `forward_tuned`; the epilogue's slices are of y's shape, and mutable.
+    unsafe { convolution.run(tuning, parallelism) };
+}
+
 /// [`forward`] with a chosen instruction set and block sizes.
 ///
 /// # Panics
@@ -141,13 +190,29 @@ pub fn forward_tuned<T: Real>(
     geometry: &ConvGeometry,
     (alpha, w): (T, TensorRef<'_, T>),
     x: TensorRef<'_, T>,
-    (beta, mut y): (T, TensorMut<'_, T>),
+    (beta, y): (T, TensorMut<'_, T>),
     parallelism: Parallelism,
 ) {
+    let convolution = convolution(tuning, geometry, (alpha, w), x, (beta, y));
+    // SAFETY: `check` has matched the shapes, the views cover them, and `y` is mutable and without overlap.
+    unsafe { convolution.run(tuning, parallelism) };
+}
+
+/// The forward convolution of some tensors.
+///
+/// # Panics
+/// When the shapes disagree, the kernel is larger than the padded image, or a block size is 0.
+fn convolution<'a, T: Real>(
+    tuning: &Tuning,
+    geometry: &ConvGeometry,
+    (alpha, w): (T, TensorRef<'a, T>),
+    x: TensorRef<'a, T>,
+    (beta, mut y): (T, TensorMut<'a, T>),
+) -> Convolution<'a, T> {
     geometry.check(x.shape(), w.shape(), y.shape());
     check_blocks(tuning);
     let ([images, channels, height, width], [_, outputs, rows, cols]) = (x.shape(), y.shape());
-    let convolution = Convolution {
+    Convolution {
         stretches: [0, 1].map(|dim| output_stretches(geometry, dim, x.shape()[2 + dim], y.shape()[2 + dim])),
         images,
         outputs,
@@ -160,9 +225,8 @@ pub fn forward_tuned<T: Real>(
         x: Layout::of(x),
         beta,
         y: Layout::of_mut(&mut y),
-    };
-    // SAFETY: `check` has matched the shapes, the views cover them, and `y` is mutable and without overlap.
-    unsafe { convolution.run(tuning, parallelism) };
+        epilogue: None,
+    }
 }
 
 /// `dx <- alpha (gradient of <conv(x, w), dy> to x) + beta dx`: each input pixel sums `w[o, c, ky, kx] dy[n, o, oy, ox]`
@@ -212,6 +276,7 @@ pub fn backward_input_tuned<T: Real>(
         x: Layout::of(dy),
         beta,
         y: Layout::of_mut(&mut dx),
+        epilogue: None,
     };
     // SAFETY: `check` has matched the shapes, the views cover them, and `dx` is mutable and without overlap.
     unsafe { convolution.run(tuning, parallelism) };

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::gemm::multiply;
-use crate::{Activation, MatMut, MatRef, Parallelism, Real, gemm, team};
+use crate::{Finish, MatMut, MatRef, Parallelism, Real, gemm, team};
 
 /// Weights that are the sum of a matrix and of updates that it has not taken up yet: `W + moves^T features`.
 #[derive(Clone, Copy, Debug)]
@@ -18,17 +18,6 @@ pub struct Weights<'a, T> {
     pub moves: &'a [T],
     /// Along which features, `r x d`, row-major.
     pub features: &'a [T],
-}
-
-/// What a layer does to `W x`: `value = skip + scale sigma(W x)`.
-#[derive(Clone, Copy, Debug)]
-pub struct Finish<'a, T> {
-    /// sigma.
-    pub activation: Activation,
-    /// s_h.
-    pub scale: T,
-    /// What a skip adds, by channel; of the shape of the value.
-    pub skip: Option<&'a [T]>,
 }
 
 /// What a layer leaves behind on n samples.
@@ -197,20 +186,6 @@ fn in_pieces(len: usize, nanoseconds: usize, parallelism: Parallelism, work: &(d
         && team::share(len.div_ceil(piece), nanoseconds, &|index| work(range(index)));
     if !shared {
         work(0..len);
-    }
-}
-
-impl<T: Real> Finish<'_, T> {
-    /// `value <- skip + scale sigma(pre)`, `slope <- scale sigma'(pre)`.
-    fn run(&self, pre: &[T], skip: Option<&[T]>, value: &mut [T], slope: &mut [T]) {
-        let scale = self.scale;
-        self.activation.derivative(pre, slope);
-        slope.iter_mut().for_each(|slope| *slope = scale * *slope);
-        self.activation.apply(pre, value);
-        match skip {
-            Some(skip) => value.iter_mut().zip(skip).for_each(|(value, &skip)| *value = skip + scale * *value),
-            None => value.iter_mut().for_each(|value| *value = scale * *value),
-        }
     }
 }
 

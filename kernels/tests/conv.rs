@@ -3,9 +3,11 @@
 mod common;
 
 use common::{Source, assert_same_bits};
-use fathom_kernels::conv::{self, backward_input_tuned, backward_weights_tuned, forward_tuned};
+use fathom_kernels::conv::{self, backward_input_tuned, backward_weights_tuned, forward_tuned, layer_tuned};
 use fathom_kernels::gemm::Tuning;
-use fathom_kernels::{Blocks, ConvGeometry, Isa, Parallelism, Real, TensorMut, TensorRef, reference};
+use fathom_kernels::{
+    Activation, Blocks, ConvGeometry, Finish, Isa, Parallelism, Real, TensorMut, TensorRef, reference,
+};
 
 /// Shapes of one convolution: images, filters, outputs.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +154,72 @@ fn an_image_has_the_same_bits_wherever_it_is_in_a_batch() {
             assert_same_bits(&gx, &fx[n * image..][..image], || format!("backward_input, image {n}, {s:?}"));
         }
     }
+}
+
+/// Value and slope of a layer by the textbook: the convolution, and what comes after it.
+fn layer_by_the_textbook<T: Real>(s: &Shapes, finish: &Finish<'_, T>, [x, w]: [TensorRef<'_, T>; 2]) -> [Vec<T>; 2] {
+    let [n, o, oh, ow] = s.y;
+    let mut pre = vec![T::ZERO; len(s.y)];
+    let y = TensorMut::strided(&mut pre, s.y, [oh * ow, n * oh * ow, ow, 1]).unwrap();
+    reference::conv_forward(&s.geometry, T::ONE, w, x, T::ZERO, y);
+    assert_eq!(pre.len(), o * n * oh * ow);
+    let [mut value, mut slope] = [0, 1].map(|_| vec![T::ZERO; pre.len()]);
+    finish.activation.apply(&pre, &mut value);
+    finish.activation.derivative(&pre, &mut slope);
+    for (i, (value, slope)) in value.iter_mut().zip(&mut slope).enumerate() {
+        *slope = finish.scale * *slope;
+        *value = finish.scale * *value;
+        if let Some(skip) = finish.skip {
+            *value = skip[i] + *value;
+        }
+    }
+    [value, slope]
+}
+
+fn check_layer<T: Real>(source: &mut Source, s: &Shapes, tuning: &Tuning, parallelism: Parallelism) {
+    let [x, w, skip] = [s.x, s.w, s.y].map(|shape| source.values::<T>(len(shape)));
+    let of = |data, shape| TensorRef::dense(data, shape).unwrap();
+    let (vx, vw) = (of(&x, s.x), of(&w, s.w));
+    for skip in [None, Some(&*skip)] {
+        let finish = Finish { activation: Activation::Tanh, scale: T::from_f64(-0.3), skip };
+        let [value, slope] = layer_by_the_textbook(s, &finish, [vx, vw]);
+        let [mut v, mut d] = [0, 1].map(|_| vec![T::from_f64(f64::NAN); len(s.y)]);
+        layer_tuned(tuning, &s.geometry, &finish, (vw, vx), (&mut v, &mut d), parallelism);
+        assert_same_bits(&v, &value, || format!("value {tuning:?} {s:?}"));
+        assert_same_bits(&d, &slope, || format!("slope {tuning:?} {s:?}"));
+    }
+}
+
+#[test]
+fn a_layer_is_a_convolution_and_what_comes_after_it() {
+    let source = &mut Source::new(8);
+    for _ in 0..100 {
+        let s = random_shapes(source);
+        let blocks = Blocks { mc: source.between(1, 9), kc: source.between(1, 9), nc: source.between(1, 20) };
+        for (isa, blocks) in Isa::available().into_iter().flat_map(|isa| [(isa, None), (isa, Some(blocks))]) {
+            let tuning = Tuning { blocks, ..Tuning::on(isa) };
+            check_layer::<f32>(source, &s, &tuning, Parallelism::Serial);
+            check_layer::<f64>(source, &s, &tuning, Parallelism::Serial);
+        }
+    }
+    let one_tap = ConvGeometry { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
+    for layer in LARGE.into_iter().chain([([3, 20, 40, 17], 35, one_tap)]) {
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let s = large_shapes(layer);
+            pool.install(|| check_layer::<f32>(source, &s, &Tuning::default(), Parallelism::Rayon));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a slope and a skip of [7, 8] elements are not of the shape [1, 1, 2, 4]")]
+fn a_slope_of_another_size_is_refused() {
+    let geometry = ConvGeometry { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
+    let (x, w) = ([1.0f32; 8], [1.0f32; 1]);
+    let (x, w) = (TensorRef::dense(&x, [1, 1, 2, 4]).unwrap(), TensorRef::dense(&w, [1, 1, 1, 1]).unwrap());
+    let finish = Finish { activation: Activation::Tanh, scale: 1.0, skip: None };
+    conv::layer(&geometry, &finish, w, x, (&mut [0.0; 8], &mut [0.0; 7]), Parallelism::Serial);
 }
 
 /// <conv(x, w), g>.

@@ -4,7 +4,8 @@
 mod common;
 
 use common::guard::{Edge, Guarded, named};
-use fathom_kernels::dense::{Finish, Traces, Weights, backward, forward};
+use fathom_kernels::Finish;
+use fathom_kernels::dense::{Traces, Weights, backward, forward};
 use fathom_kernels::{Activation, MatMut, MatRef, Parallelism, Real, normal, reference};
 
 /// m, d, n, columns of features by channel, and r.

@@ -3,7 +3,7 @@
 //! Products are the kernels'. What is left (scaling, skips, the readout) uses plain operations in a fixed order: fused ones
 //! would be library calls here, where the build's base instructions have none.
 
-use fathom_kernels::{MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal};
+use fathom_kernels::{Finish, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal};
 
 use crate::{Architecture, Dataset};
 
@@ -31,7 +31,7 @@ pub struct Inputs<T> {
 pub struct Forward<T> {
     /// x^(h), `[d_h, n, p]`, for h = 0..=H.
     pub features: Vec<Vec<T>>,
-    /// sigma'(W^(h) phi(x^(h-1))), `[m, n, p]`, for h = 1..=H.
+    /// s_h sigma'(W^(h) phi(x^(h-1))), `[m, n, p]`, for h = 1..=H.
     pub slopes: Vec<Vec<T>>,
     /// f, for each sample.
     pub outputs: Vec<T>,
@@ -199,19 +199,14 @@ impl<T: Real> Network<T> {
         let mut slopes = Vec::with_capacity(self.architecture.depth());
         for h in 1..=self.architecture.depth() {
             let below = &features[h - 1];
-            let mut pre = vec![T::ZERO; self.width * n * p];
+            let finish = Finish {
+                activation: self.architecture.activation(),
+                scale: self.scale(h),
+                skip: self.architecture.layer(h).skip.map(|reach| &*features[h - reach]),
+            };
             let x = self.images(below, self.channels(h), n);
-            let y = self.images_mut(&mut pre, self.width, n);
-            conv::forward(&geometry, T::ONE, self.filters(h), x, T::ZERO, y, self.parallelism);
-
-            let (mut value, mut slope) = (vec![T::ZERO; pre.len()], vec![T::ZERO; pre.len()]);
-            self.architecture.activation().apply(&pre, &mut value);
-            self.architecture.activation().derivative(&pre, &mut slope);
-            let s = self.scale(h);
-            match self.architecture.layer(h).skip {
-                Some(reach) => value.iter_mut().zip(&features[h - reach]).for_each(|(v, &x)| *v = x + s * *v),
-                None => value.iter_mut().for_each(|v| *v = s * *v),
-            }
+            let [mut value, mut slope] = [0, 1].map(|_| vec![T::ZERO; self.width * n * p]);
+            conv::layer(&geometry, &finish, self.filters(h), x, (&mut value, &mut slope), self.parallelism);
             features.push(value);
             slopes.push(slope);
         }
@@ -242,8 +237,7 @@ impl<T: Real> Network<T> {
         let mut deltas = vec![Vec::new(); depth];
         for h in (1..=depth).rev() {
             let upstream = upstreams[h].take().expect("every layer leads to the output");
-            let s = self.scale(h);
-            let delta: Vec<T> = forward.slopes[h - 1].iter().zip(&upstream).map(|(&d, &u)| s * d * u).collect();
+            let delta: Vec<T> = forward.slopes[h - 1].iter().zip(&upstream).map(|(&slope, &u)| slope * u).collect();
             if h > 1 {
                 if let Some(reach) = self.architecture.layer(h).skip {
                     upstreams[h - reach] = Some(upstream);

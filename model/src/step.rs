@@ -4,7 +4,8 @@
 //! S of these are kept as they are, W^(h) + moves^T features, and W^(h) takes them up together: S steps read it 2 S times
 //! and write it once. Gradients are never stored. In real arithmetic all S are the same descent.
 
-use fathom_kernels::dense::{self, Finish, Traces, Weights};
+use fathom_kernels::Finish;
+use fathom_kernels::dense::{self, Traces, Weights};
 use fathom_kernels::{MatMut, MatRef, Real, gemm};
 
 use crate::network::Inputs;

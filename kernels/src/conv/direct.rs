@@ -37,7 +37,7 @@ const RUN_OF_FILTER: usize = 256;
 /// # Safety
 /// As [`Convolution::run`].
 pub(super) unsafe fn convolve<T: Real>(
-    job: &Convolution<T>,
+    job: &Convolution<'_, T>,
     kernel: &'static Kernel<T>,
     blocks: Option<Blocks>,
     parallelism: Parallelism,
@@ -55,7 +55,7 @@ pub(super) unsafe fn convolve<T: Real>(
 
 /// A part of a convolution, on one thread.
 struct Direct<'a, T: 'static> {
-    job: &'a Convolution<T>,
+    job: &'a Convolution<'a, T>,
     kernel: &'static Kernel<T>,
     limits: Limits,
     part: Part,
@@ -108,6 +108,9 @@ impl<T: Real> Direct<'_, T> {
                     for depth in self.depths() {
                         self.pack(strips.clone(), depth, panels);
                         self.block(&copied, strips.clone(), depth, panels);
+                    }
+                    if let Some(epilogue) = &job.epilogue {
+                        epilogue.part(&self.part, strips);
                     }
                 }
             }

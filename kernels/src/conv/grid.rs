@@ -24,7 +24,7 @@ const PART: usize = 20_000;
 impl Grid {
     /// Parts whose images fit a block. Each part copies its images and packs its filters, so several threads cut where
     /// less is copied twice.
-    pub(super) fn new<T: Real>(job: &Convolution<T>, limits: &Limits, threads: usize) -> Self {
+    pub(super) fn new<T: Real>(job: &Convolution<'_, T>, limits: &Limits, threads: usize) -> Self {
         let &Convolution { images, outputs, channels, source, target, .. } = job;
         let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
         let strips = outputs.div_ceil(limits.strip).max(1);

@@ -40,7 +40,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new<T: Real>(job: &Convolution<T>, kernel: &Kernel<T>, blocks: Option<Blocks>) -> Self {
+    pub(super) fn new<T: Real>(job: &Convolution<'_, T>, kernel: &Kernel<T>, blocks: Option<Blocks>) -> Self {
         let strip = VECTORS * kernel.lanes;
         let Caches { l2, l3, .. } = Caches::of_this_core();
         let filters = l2 * 5 / 8 / size_of::<T>();
@@ -66,7 +66,7 @@ impl Limits {
     }
 }
 
-impl<T: Real> Convolution<T> {
+impl<T: Real> Convolution<'_, T> {
     pub(super) fn taps(&self) -> usize {
         self.taps[0] * self.taps[1]
     }

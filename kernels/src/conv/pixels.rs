@@ -20,7 +20,7 @@ pub(super) struct Pixels {
 impl Pixels {
     /// Those of the images and of the rows `within` of a rectangle.
     pub(super) fn new<T>(
-        job: &Convolution<T>,
+        job: &Convolution<'_, T>,
         copied: &Copied<T>,
         images: &Range<usize>,
         (v, h): (&Stretch, &Stretch),

@@ -16,7 +16,7 @@ fn at(strides: [isize; 4], vertical: isize, horizontal: isize) -> isize {
 
 /// # Safety
 /// As [`Convolution::run`].
-pub(super) unsafe fn convolve<T: Real>(job: &Convolution<T>, tuning: &Tuning, parallelism: Parallelism) {
+pub(super) unsafe fn convolve<T: Real>(job: &Convolution<'_, T>, tuning: &Tuning, parallelism: Parallelism) {
     let &Convolution { images, outputs, channels, w, x, y, .. } = job;
     let (ws, xs, ys) = (w.strides, x.strides, y.strides);
     let [vertical, horizontal] = &job.stretches;
