@@ -27,8 +27,13 @@ use step::Step;
 /// When a peer does not start, a result is wrong, or `out` cannot be written.
 pub fn run(args: &BenchTrainArgs, out: &mut impl Write) -> Result<()> {
     let sizes = race::union(&args.cases);
-    let all = args.arch.iter().flat_map(|&kind| sizes.iter().map(move |&size| Step { kind, size }));
-    race::run((&args.rounds, &args.peers), &all.collect::<Vec<_>>(), out)
+    let delays: Vec<Option<usize>> =
+        if args.delay.is_empty() { vec![None] } else { args.delay.iter().map(|&delay| Some(delay)).collect() };
+    let mut all = Vec::new();
+    for (&kind, &size) in args.arch.iter().flat_map(|kind| sizes.iter().map(move |size| (kind, size))) {
+        all.extend(delays.iter().map(|&delay| Step { kind, size, delay }));
+    }
+    race::run((&args.rounds, &args.peers), &all, out)
 }
 
 /// Schema `fathom.bench.train/1`: one library's times in one case.
@@ -42,6 +47,8 @@ struct Row<'a> {
     depth: usize,
     samples: usize,
     input_size: usize,
+    /// Steps that our weights take up together, where the command line says how many.
+    delay: Option<usize>,
     r#type: String,
     /// Of a step.
     operations: f64,
@@ -90,6 +97,7 @@ impl Subject for Step {
             depth: self.size.depth,
             samples: self.size.samples,
             input_size: step::INPUT_SIZE,
+            delay: self.delay,
             r#type: self.element().to_string(),
             operations,
             bytes,
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_case_becomes_rows() {
-        let (found, rows) = rows(Step { kind: Kind::ResNet, size: "16x2x3".parse().unwrap() });
+        let (found, rows) = rows(Step { kind: Kind::ResNet, size: "16x2x3".parse().unwrap(), delay: None });
         let row = &rows[0];
         assert_eq!((found.case.as_str(), rows.len()), ("resnet 16x2x3", 1));
         assert_eq!((&row["case"], &row["arch"], &row["bytes"]), (&"16x2x3".into(), &"resnet".into(), &0.0.into()));
@@ -118,7 +126,7 @@ mod tests {
 
     #[test]
     fn weights_move_where_no_cache_holds_them() {
-        let bytes = |size: &str| Step { kind: Kind::ResNet, size: size.parse().unwrap() }.work().bytes;
+        let bytes = |size: &str| Step { kind: Kind::ResNet, size: size.parse().unwrap(), delay: None }.work().bytes;
         assert_eq!(bytes("64x2x10"), 0.0);
         // A gigabyte of weights.
         assert_eq!(bytes("16384x2x10"), 12.0 * (16384.0 * 256.0 + 16384.0 * 16384.0 + 16384.0));

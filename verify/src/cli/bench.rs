@@ -190,6 +190,9 @@ pub struct BenchTrainArgs {
     /// resnet, fc or both, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "resnet", value_name = "LIST", value_parser = step::parse_kind)]
     pub arch: Vec<Kind>,
+    /// Steps that our weights take up together, such as 1,4,8,16, each timed by itself [default: what training does].
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = delay)]
+    pub delay: Vec<usize>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub peers: BenchPeerArgs,
@@ -197,6 +200,15 @@ pub struct BenchTrainArgs {
     #[allow(missing_docs)]
     pub rounds: BenchRoundArgs,
 }
+
+/// A number of steps.
+fn delay(text: &str) -> Result<usize, String> {
+    let usage = || format!("\"{text}\" is no number of steps from 1 to {MOST_DELAY}");
+    text.parse().ok().filter(|delay| (1..=MOST_DELAY).contains(delay)).ok_or_else(usage)
+}
+
+/// As many steps as a weight may wait for, which keeps the factors smaller than the weights.
+const MOST_DELAY: usize = 64;
 
 /// `bench law`.
 #[derive(Args, Debug)]
@@ -273,4 +285,17 @@ const LARGEST: usize = 1 << 30;
 fn seconds(text: &str) -> Result<f64, String> {
     let value = text.parse::<f64>().ok().filter(|seconds| *seconds >= 0.0 && seconds.is_finite());
     value.ok_or_else(|| format!("\"{text}\" is not a number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_a_number_of_steps() {
+        assert_eq!(["1", "8", "64"].map(delay), [Ok(1), Ok(8), Ok(64)]);
+        for text in ["0", "65", "-1", "many", ""] {
+            assert!(delay(text).unwrap_err().contains("no number of steps from 1 to 64"), "{text}");
+        }
+    }
 }

@@ -55,7 +55,10 @@ impl Trained {
         // The tangent kernel of normalised inputs has a trace of a few n, so that no step is longer than 2 / lambda_max.
         let eta = f64::from((0.25 / size.samples as f64) as f32);
         let network = Network::random(architecture, size.width, SEED, parallelism);
-        let mut descent = Descent::new(network, &samples, eta);
+        let mut descent = match step.delay {
+            Some(delay) => Descent::with_delay(network, &samples, eta, delay),
+            None => Descent::new(network, &samples, eta),
+        };
         let before = descent.step();
         (1..STEPS).for_each(|_| _ = descent.step());
         let losses = [before, descent.loss()];
@@ -201,7 +204,7 @@ mod tests {
     #[test]
     fn the_bounds_are_far_below_the_updates() {
         for kind in [Kind::ResNet, Kind::FullyConnected] {
-            let mut trained = Trained::begin(&Step { kind, size: "64x3x5".parse().unwrap() }).unwrap();
+            let mut trained = Trained::begin(&Step { kind, size: "64x3x5".parse().unwrap(), delay: None }).unwrap();
             let [before, after] = trained.losses;
             assert!(trained.loss_bound(before) < 0.05 * (before - after), "{kind}: {before} {after}");
             let [weight, update] = trained.weight_bounds();
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_serial_run_goes_on_with_the_same_descent() {
-        let step = Step { kind: Kind::ResNet, size: "32x2x3".parse().unwrap() };
+        let step = Step { kind: Kind::ResNet, size: "32x2x3".parse().unwrap(), delay: None };
         let mut trained = Trained::begin(&step).unwrap();
         let loss = trained.losses[1];
         assert!(trained.run(&step, 2, Parallelism::Serial) > 0.0 && trained.run(&step, 1, Parallelism::Rayon) > 0.0);

@@ -26,6 +26,8 @@ pub struct Step {
     pub kind: Kind,
     /// Its size.
     pub size: Size,
+    /// Steps that our weights take up together; `None` takes what [`Descent::new`](fathom_model::descent::Descent::new) does.
+    pub delay: Option<usize>,
 }
 
 impl Step {
@@ -46,7 +48,8 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.size)
+        write!(f, "{} {}", self.kind, self.size)?;
+        self.delay.map_or(Ok(()), |delay| write!(f, " S={delay}"))
     }
 }
 
@@ -66,7 +69,7 @@ impl FromStr for Size {
         let parts: Option<Vec<usize>> = text.split('x').map(number).collect();
         let Some(&[width, depth, samples]) = parts.as_deref() else { return Err(usage()) };
         let size = Self { width, depth, samples };
-        let parameters = Step { kind: Kind::FullyConnected, size }.parameters();
+        let parameters = Step { kind: Kind::FullyConnected, size, delay: None }.parameters();
         let features = samples * (INPUT_SIZE + width * depth);
         if parameters.max(features) > LARGEST {
             return Err(format!("{text} is too large: a network may have {LARGEST} weights, and as many features"));
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn operations_and_parameters_are_those_of_products() {
-        let step = Step { kind: Kind::ResNet, size: "8x3x5".parse().unwrap() };
+        let step = Step { kind: Kind::ResNet, size: "8x3x5".parse().unwrap(), delay: None };
         assert_eq!(step.parameters(), 8 * 256 + 2 * 64 + 8);
         assert_eq!(step.operations(), (5 * (4 * 8 * 256 + 2 * 6 * 64 + 4 * 8)) as f64);
     }
