@@ -340,8 +340,10 @@ impl Study {
             }
         }
         for arch in ["fc", "resnet"] {
-            for &depth in &self.predicted_depths {
-                let subject = subject(arch, depth, 1);
+            for (&depth, data_seed) in
+                self.predicted_depths.iter().flat_map(|d| (1..=self.data_sets).map(move |s| (d, s)))
+            {
+                let subject = subject(arch, depth, data_seed);
                 rows.push(Point { subject, criterion: "init-closeness" }.predicted());
             }
         }

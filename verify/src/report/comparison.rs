@@ -29,21 +29,16 @@ impl Comparison<'_> {
 }
 
 /// All cells of a curve that were both measured (not extrapolated, not censored) and predicted. A measurement meets the
-/// prediction on its own data set; where a curve has predictions on one data set only, that one.
+/// prediction on its own data set alone: what one data set needs says little of another.
 pub fn comparisons<'a>(finding: &Finding<'a>) -> Vec<Comparison<'a>> {
     let measured = finding.rows().iter().filter(|row| row.status == Status::Measured);
     measured.filter_map(|row| compare(row, &finding.predicted)).collect()
 }
 
 fn compare<'a>(measured: &'a WidthRow, predicted: &[&'a PredictedRow]) -> Option<Comparison<'a>> {
-    let of_depth: Vec<&'a PredictedRow> =
-        predicted.iter().filter(|row| row.subject.depth == measured.subject.depth).copied().collect();
-    let own = of_depth.iter().find(|row| row.subject.data_hash == measured.subject.data_hash);
-    let predicted = match (own, of_depth.as_slice()) {
-        (Some(own), _) => own,
-        (None, [only]) => only,
-        _ => return None,
-    };
+    let (depth, data) = (measured.subject.depth, &measured.subject.data_hash);
+    let own = |row: &&&'a PredictedRow| row.subject.depth == depth && row.subject.data_hash == *data;
+    let predicted = *predicted.iter().find(own)?;
     let width = measured.width?;
     let difference = (width / predicted.width).ln();
     // The side of either interval that faces the other value.
@@ -88,5 +83,9 @@ mod tests {
         let far = WidthRow { width: Some(2000.0), low: 1900.0, high: Some(2100.0), ..measured.clone() };
         let finding = Finding { curve: curves([&far]).remove(0), ..finding };
         assert!(!comparisons(&finding)[0].agrees());
+        let mut elsewhere = measured.clone();
+        elsewhere.subject.data_hash = "another".into();
+        let finding = Finding { curve: curves([&elsewhere]).remove(0), ..finding };
+        assert!(comparisons(&finding).is_empty(), "a prediction of another data set says nothing of this one");
     }
 }
