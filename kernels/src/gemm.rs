@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use crate::axis::Axis;
 use crate::block::Blocks;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Run};
 use crate::pack::Operand;
 use crate::plan::{FEW_ROWS, Reading, SHORT, vectors};
 use crate::product::Product;
-use crate::small::{is_small, small};
+use crate::small::is_small;
 use crate::team;
 use crate::tile::Output;
 use crate::{Isa, IsaError, MatMut, MatRef, Real};
@@ -92,6 +92,7 @@ pub(crate) fn kernel<T: Real>(isa: Isa) -> &'static Kernel<T> {
     T::kernel(isa).unwrap_or_else(|| panic!("{}", IsaError::Missing(isa)))
 }
 
+#[inline]
 pub(crate) fn multiply<T: Real>(
     kernel: &'static Kernel<T>,
     tuning: Option<&Tuning>,
@@ -103,22 +104,48 @@ pub(crate) fn multiply<T: Real>(
     if a.cols() != b.rows() || c.rows() != a.rows() || c.cols() != b.cols() {
         disagree([a.rows(), a.cols(), b.rows(), b.cols(), c.rows(), c.cols()]);
     }
-    let shape @ [m, n, k] = [a.rows(), b.cols(), a.cols()];
+    let shape @ [m, n, _] = [a.rows(), b.cols(), a.cols()];
     if tuning.is_none() && alpha == T::ONE && is_small::<T>(shape) && is_for_one::<T>(shape, parallelism) {
-        // A column of C is a row of its transpose.
-        let (a, b, c) = if n == 1 { (b.t(), a.t(), c.reborrow().t()) } else { (a, b, c.reborrow()) };
         if m == 0 || n == 0 {
             return;
         }
+        // A column of C is a row of its transpose.
+        let (a, b, c) = if n == 1 { (b.t(), a.t(), c.reborrow().t()) } else { (a, b, c.reborrow()) };
         if b.col_stride() == 1 && c.col_stride() == 1 {
-            let shape = [c.rows(), c.cols(), k];
-            let [a_row, a_depth, b_depth, c_row] =
-                [a.row_stride(), a.col_stride(), b.row_stride(), c.row_stride()].map(|stride| stride as isize);
-            let (a, b, c) = ((a.as_ptr(), a_row, a_depth), (b.as_ptr(), b_depth), ({ c }.as_mut_ptr(), c_row));
-            // SAFETY: the views' shapes agree and cover their strides; C's view is mutable and without overlap.
-            return unsafe { small(kernel, shape, a, b, beta, c) };
+            return at_once(kernel, a, b, beta, c);
         }
     }
+    at_length(kernel, tuning, (alpha, a), b, (beta, c), parallelism);
+}
+
+/// A small product whose operands are read in place; neighbouring columns of B and of C are neighbours in memory, and C is
+/// not empty.
+#[inline]
+fn at_once<T: Real>(kernel: &'static Kernel<T>, a: MatRef<'_, T>, b: MatRef<'_, T>, beta: T, mut c: MatMut<'_, T>) {
+    let mut run = Run {
+        k: a.cols(),
+        a_row: a.row_stride() as isize,
+        a_depth: a.col_stride() as isize,
+        b_depth: b.row_stride() as isize,
+        beta,
+        c_row: c.row_stride() as isize,
+        ..Run::of(a.as_ptr(), b.as_ptr(), c.as_mut_ptr())
+    };
+    // SAFETY: the views' shapes agree and cover their strides; C's view is mutable and without overlap.
+    unsafe { (kernel.small)(&mut run, (c.rows(), c.cols())) };
+}
+
+/// Any product.
+#[inline(never)]
+fn at_length<T: Real>(
+    kernel: &'static Kernel<T>,
+    tuning: Option<&Tuning>,
+    (alpha, a): (T, MatRef<'_, T>),
+    b: MatRef<'_, T>,
+    (beta, mut c): (T, MatMut<'_, T>),
+    parallelism: Parallelism,
+) {
+    let [m, n, k] = [a.rows(), b.cols(), a.cols()];
     let product = Product {
         a: Operand {
             ptr: a.as_ptr(),

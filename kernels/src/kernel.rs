@@ -41,7 +41,7 @@ use crate::simd::{Neon, Transpose};
 
 /// Tiles of one shape, one below the other or side by side.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<T> {
+pub(crate) struct Run<'a, T> {
     /// How many.
     pub(crate) tiles: usize,
     /// Multiply-adds in each element's chain.
@@ -64,10 +64,37 @@ pub(crate) struct Run<T> {
     /// From a row of C to the next, and from a tile.
     pub(crate) c_row: isize,
     pub(crate) c_tile: isize,
+    /// Whether C is not at hand in the first level of cache, so that a tile is asked for before its turn.
+    pub(crate) c_far: bool,
     /// Columns in the last vector, for kernels of the edge.
     pub(crate) last: usize,
     /// What packing kernels copy on the way.
-    pub(crate) ahead: Ahead<T>,
+    pub(crate) ahead: Option<&'a Ahead<T>>,
+}
+
+impl<T: Real> Run<'_, T> {
+    /// One tile of the product of `a` and `b`; the rest is left to say.
+    #[inline]
+    pub(crate) fn of(a: *const T, b: *const T, c: *mut T) -> Self {
+        Self {
+            tiles: 1,
+            k: 0,
+            a,
+            a_row: 0,
+            a_depth: 0,
+            a_tile: 0,
+            b,
+            b_depth: 0,
+            b_tile: 0,
+            beta: T::ZERO,
+            c,
+            c_row: 0,
+            c_tile: 0,
+            c_far: true,
+            last: 0,
+            ahead: None,
+        }
+    }
 }
 
 /// A strip of B, two vectors wide, to be packed while another is multiplied: its lines come from far away, and the
@@ -107,7 +134,10 @@ impl<T> Ahead<T> {
 /// # Safety
 /// The elements of A, B and C that the run reaches must be readable; C's must be writable, nobody else's, and
 /// initialised unless `beta` is 0. What `ahead` says must be readable and writable.
-pub(crate) type Multiply<T> = unsafe fn(run: &Run<T>);
+pub(crate) type Multiply<T> = unsafe fn(run: &Run<'_, T>);
+
+/// Computes a product of `m` rows and `n` columns whose operands are read in place; see [`crate::small`].
+pub(crate) type Small<T> = unsafe fn(run: &mut Run<'_, T>, shape: (usize, usize));
 
 /// Copies or transposes a part of an operand into a panel; see [`crate::pack`].
 pub(crate) type Arrange<T> =
@@ -140,6 +170,7 @@ pub struct Kernel<T: 'static> {
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
+    pub(crate) small: Small<T>,
     pub(crate) deal: Deal<T>,
     pub(crate) copy: Arrange<T>,
     pub(crate) transpose: Arrange<T>,
@@ -206,20 +237,23 @@ fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>> {
 #[inline(always)]
 pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
     s: S,
-    run: &Run<T>,
+    run: &Run<'_, T>,
 ) {
-    let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, mut ahead, .. } = run;
+    let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, .. } = run;
+    let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let b_later = LATER * run.b_tile;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
         // So that the places of C's rows are computed where they are used, not kept on the stack.
-        let c_row = opaque(c_row);
+        let c_row = anew(c_row);
         let c_next = c_tile.wrapping_offset(run.c_tile);
-        if left > 0 {
-            for i in 0..MR {
-                prefetch(c_next.wrapping_offset(i as isize * c_row), NV * S::LANES);
+        if left > 0 && run.c_far {
+            let mut start = c_next;
+            for _ in 0..MR {
+                prefetch(start, NV * S::LANES);
+                start = start.wrapping_offset(c_row);
             }
         }
         // SAFETY: the tile is the caller's.
@@ -330,11 +364,13 @@ unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END
     let mut acc = [[s.splat(T::ZERO); NV]; MR];
     if beta != T::ZERO {
         let beta = s.splat(beta);
-        for (i, row) in acc.iter_mut().enumerate() {
+        let mut start = c;
+        for row in &mut acc {
             for (j, v) in row.iter_mut().enumerate() {
                 // SAFETY: inside the tile.
-                *v = s.mul(beta, unsafe { read::<T, S, NV, END>(s, c.wrapping_offset(i as isize * c_row), j, ends) });
+                *v = s.mul(beta, unsafe { read::<T, S, NV, END>(s, start, j, ends) });
             }
+            start = start.wrapping_offset(c_row);
         }
     }
     acc
@@ -351,9 +387,10 @@ unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EN
     (c, c_row): (*mut T, isize),
     ends: Ends<T, S>,
 ) {
-    for (i, row) in acc.iter().enumerate() {
+    let mut start = c;
+    for row in acc {
         for (j, &v) in row.iter().enumerate() {
-            let c = c.wrapping_offset(i as isize * c_row).wrapping_add(j * S::LANES);
+            let c = start.wrapping_add(j * S::LANES);
             // SAFETY: inside the tile.
             unsafe {
                 match END {
@@ -363,6 +400,7 @@ unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const EN
                 }
             }
         }
+        start = start.wrapping_offset(c_row);
     }
 }
 
@@ -465,6 +503,18 @@ fn opaque(mut x: isize) -> isize {
     // SAFETY: no instruction.
     unsafe {
         std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
+    };
+    x
+}
+
+/// `x`, whose origin the compiler does not see and which it may not compute before its turn.
+#[inline(always)]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
+fn anew(mut x: isize) -> isize {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: no instruction.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags))
     };
     x
 }

@@ -12,7 +12,7 @@ use crate::kernel::{Ahead, Kernel, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task};
 use crate::scratch::with_scratch;
-use crate::small::{is_small, small};
+use crate::small::is_small;
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
@@ -61,11 +61,21 @@ impl<T: Real> Product<T> {
         let shape = [task.m, task.n, task.k];
         if tuning.is_none() && task.is_direct() && self.c.rows.is_plain() && is_small::<T>(shape) {
             let Self { a, b, beta, c } = self;
-            let a = (a.at(rows.start), a.along.inner_stride(), a.depth.inner_stride());
-            let b = (b.at(cols.start), b.depth.inner_stride());
-            let c_ptr = c.ptr.wrapping_offset(c.rows.offset(rows.start) + c.cols.offset(cols.start));
+            let mut run = Run {
+                k: task.k,
+                a_row: task.a_row,
+                a_depth: task.a_depth,
+                b_depth: task.b_row,
+                beta: *beta,
+                c_row: c.rows.inner_stride(),
+                ..Run::of(
+                    a.at(rows.start),
+                    b.at(cols.start),
+                    c.ptr.wrapping_offset(c.rows.offset(rows.start) + c.cols.offset(cols.start)),
+                )
+            };
             // SAFETY: passed on from the caller; all strides are even, and those along the columns of B and C are 1.
-            return unsafe { small(kernel, shape, a, b, *beta, (c_ptr, c.rows.inner_stride())) };
+            return unsafe { (kernel.small)(&mut run, (task.m, task.n)) };
         }
         let plan = Plan::new(&task, kernel, tuning);
         // SAFETY: passed on from the caller.
@@ -199,7 +209,7 @@ impl<T: Real> Product<T> {
                     };
                     let run = Run {
                         tiles,
-                        ahead,
+                        ahead: Some(&ahead),
                         a_tile: height as isize * part.row,
                         ..self.run_of(block, (j, &cut), &part)
                     };
@@ -268,28 +278,20 @@ impl<T: Real> Product<T> {
 
     /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are
     /// left to say.
-    fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>) -> Run<T> {
+    fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>) -> Run<'static, T> {
         let (b, b_depth) = if block.plan.b.is_in_place() {
             (self.source(block, j), self.b.depth.inner_stride())
         } else {
             (block.panel(j).cast_const(), cut.span() as isize)
         };
         Run {
-            tiles: 1,
             k: block.len,
-            a: a.ptr,
             a_row: a.row,
             a_depth: a.depth,
-            a_tile: 0,
-            b,
             b_depth,
-            b_tile: 0,
             beta: block.beta,
-            c: null_mut(),
-            c_row: 0,
-            c_tile: 0,
             last: cut.last(),
-            ahead: Ahead::NONE,
+            ..Run::of(a.ptr, b, null_mut())
         }
     }
 

@@ -3,69 +3,58 @@
 use crate::Real;
 use crate::cache::Caches;
 use crate::cut::{Cut, heights};
-use crate::kernel::{Ahead, Kernel, Run};
+use crate::kernel::{Kernel, Run};
 use crate::plan::vectors;
 
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
 #[inline]
 pub(crate) fn is_small<T>([m, n, k]: [usize; 3]) -> bool {
-    let tiny = m.saturating_mul(n).saturating_mul(k) <= 64 * 64 * 64;
-    tiny || fits::<T>([m, n, k])
+    m <= TINY && n <= TINY && k <= TINY || fits::<T>([m, n, k])
 }
 
-/// Whether A and C each fit half the second level of cache, and B a quarter.
+/// A cube of this side is small on any machine.
+const TINY: usize = 64;
+
+/// Whether the product is no more work than that cube; or A and C each fit half the second level of cache, and B a
+/// quarter.
+#[inline(never)]
 fn fits<T>([m, n, k]: [usize; 3]) -> bool {
     let most = Caches::of_this_core().l2 / (4 * size_of::<T>());
-    n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most
+    m.saturating_mul(n).saturating_mul(k) <= TINY.pow(3)
+        || n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most
 }
 
-/// `C <- A B + beta C` where neighbouring columns of B and of C are neighbours in memory. A comes with its two strides, B
-/// and C with the one from a row to the next.
+/// `C <- A B + beta C`, `m x n`, where neighbouring columns of B and of C are neighbours in memory. `run` says where the
+/// operands start and their steps from row to row and along k; the tiles are chosen here. Compiled for each instruction
+/// set, whose table it knows, so that the choice takes a few instructions.
 ///
 /// # Safety
 /// The operands must be readable; C must be writable, nobody else's, without overlap, and not empty.
-#[inline]
-pub(crate) unsafe fn small<T: Real>(
-    kernel: &'static Kernel<T>,
-    [m, n, k]: [usize; 3],
-    (a, a_row, a_depth): (*const T, isize, isize),
-    (b, b_depth): (*const T, isize),
-    beta: T,
-    (c, c_row): (*mut T, isize),
-) {
-    let vectors = vectors(m);
-    let mut col = 0;
-    while col < n {
-        let cut = Cut::new(kernel, vectors, n - col);
+#[inline(always)]
+pub(crate) unsafe fn small<T: Real>(kernel: &'static Kernel<T>, run: &mut Run<'_, T>, (m, n): (usize, usize)) {
+    let (vectors, a, c) = (vectors(m), run.a, run.c);
+    run.c_far = m * n > TINY * TINY;
+    let mut left = n;
+    loop {
+        let cut = Cut::new(kernel, vectors, left);
         let tiles = cut.tiles();
-        let mut run = Run {
-            tiles: 0,
-            k,
-            a,
-            a_row,
-            a_depth,
-            a_tile: 0,
-            b: b.wrapping_add(col),
-            b_depth,
-            b_tile: 0,
-            beta,
-            c: c.wrapping_add(col),
-            c_row,
-            c_tile: 0,
-            last: cut.last(),
-            ahead: Ahead::NONE,
-        };
+        run.last = cut.last();
         for (height, count) in heights(m, tiles.len()) {
-            if count == 0 {
-                continue;
+            if count > 0 {
+                run.tiles = count;
+                (run.a_tile, run.c_tile) = (height as isize * run.a_row, height as isize * run.c_row);
+                // SAFETY: the tiles are part of the product, which the caller vouches for.
+                unsafe { tiles[height - 1](run) };
+                run.a = run.a.wrapping_offset(count as isize * run.a_tile);
+                run.c = run.c.wrapping_offset(count as isize * run.c_tile);
             }
-            run.tiles = count;
-            (run.a_tile, run.c_tile) = (height as isize * a_row, height as isize * c_row);
-            // SAFETY: the tiles are part of the product, which the caller vouches for.
-            unsafe { tiles[height - 1](&run) };
-            run.a = run.a.wrapping_offset(count as isize * run.a_tile);
-            run.c = run.c.wrapping_offset(count as isize * run.c_tile);
         }
-        col += cut.width;
+        left -= cut.width;
+        if left == 0 {
+            return;
+        }
+        run.a = a;
+        run.b = run.b.wrapping_add(cut.width);
+        run.c = c.wrapping_add(n - left);
     }
 }

@@ -78,7 +78,7 @@ impl<T: Real> Output<T> {
         (row, height): (usize, usize),
         (col, width, span): (usize, usize, usize),
         way: Way,
-        mut run: Run<T>,
+        mut run: Run<'_, T>,
     ) {
         let (down, right) = if way == Way::Down { (run.tiles, 1) } else { (1, run.tiles) };
         let (rows, cols) = (self.rows.run(row, down * height), self.cols.run(col, right * width));
@@ -106,7 +106,7 @@ impl<T: Real> Output<T> {
     ///
     /// # Safety
     /// As [`Output::multiply`].
-    unsafe fn tile(&self, multiply: Multiply<T>, rows: &Side, (cols, span): (&Side, usize), run: &mut Run<T>) {
+    unsafe fn tile(&self, multiply: Multiply<T>, rows: &Side, (cols, span): (&Side, usize), run: &mut Run<'_, T>) {
         if let (&Spacing::Even(row, step), &Spacing::Even(col, 1)) = (&rows.spacing, &cols.spacing) {
             (run.c, run.c_row) = (self.ptr.wrapping_offset(row + col), step);
             // SAFETY: as in `multiply`.

@@ -97,6 +97,7 @@ macro_rules! kernel_table {
                         ],
                     ],
                     columns: columns::<T>,
+                    small: small::<T>,
                     deal: deal::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
@@ -112,7 +113,7 @@ macro_rules! kernel_table {
         /// As [`Multiply`](crate::kernel::Multiply); and the CPU has the instructions.
         $(#[$attribute])?
         unsafe fn tiles<T: Real, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
-            run: &$crate::kernel::Run<T>,
+            run: &$crate::kernel::Run<'_, T>,
         ) where
             $token: Simd<T>,
         {
@@ -141,6 +142,19 @@ macro_rules! kernel_table {
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::thin::columns::<T, $narrow>($narrow(()), job) }
+        }
+
+        /// # Safety
+        /// As [`small::small`](crate::small::small); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn small<T: Real>(run: &mut $crate::kernel::Run<'_, T>, shape: (usize, usize))
+        where
+            $token: Simd<T>,
+            $narrow: Transpose<T>,
+            $($half: Simd<T>,)?
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::small::small(<$token>::table::<T>(), run, shape) }
         }
 
         /// # Safety

@@ -91,6 +91,14 @@ impl<T: Real> Bench<T> {
             let [for_a, for_b, for_c, from, to] = &mut self.memory;
             let (found, packed) = (for_c.place(&start, edge), to.place(&vec![nan(); rows * span], edge));
             let steps = |right: usize, below: usize| if down { below as isize } else { right as isize };
+            let strip = Ahead {
+                from: from.place(&far, edge).as_ptr(),
+                from_row: (span + gap) as isize,
+                to: packed.as_mut_ptr(),
+                rows,
+                in_tile,
+                gap: between,
+            };
             let run = Run {
                 tiles: count,
                 k,
@@ -105,15 +113,9 @@ impl<T: Real> Bench<T> {
                 c: found.as_mut_ptr(),
                 c_row: c_row as isize,
                 c_tile: steps(width, height * c_row),
+                c_far: count > 1,
                 last: width - (span - lanes),
-                ahead: Ahead {
-                    from: from.place(&far, edge).as_ptr(),
-                    from_row: (span + gap) as isize,
-                    to: packed.as_mut_ptr(),
-                    rows,
-                    in_tile,
-                    gap: between,
-                },
+                ahead: Some(&strip),
             };
             // SAFETY: the operands are as large as the run says, and the kernel comes from a set that the CPU has.
             named(&text, || unsafe { multiply(&run) });
