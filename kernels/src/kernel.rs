@@ -57,6 +57,8 @@ pub(crate) struct Run<'a, T> {
     /// From a row of B to the next, and from a tile.
     pub(crate) b_depth: isize,
     pub(crate) b_tile: isize,
+    /// From what is read of B to what is asked for, for kernels that stream.
+    pub(crate) b_later: isize,
     /// Where the chains start: at `beta * c`, or at 0 without a look at C when it is 0.
     pub(crate) beta: T,
     /// Element (0, 0) of C.
@@ -86,6 +88,7 @@ impl<T: Real> Run<'_, T> {
             b,
             b_depth: 0,
             b_tile: 0,
+            b_later: 0,
             beta: T::ZERO,
             c,
             c_row: 0,
@@ -242,7 +245,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, .. } = run;
     let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
-    let b_later = LATER * run.b_tile;
+    let b_later = run.b_later;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
@@ -534,9 +537,6 @@ pub(crate) const PACK: u8 = 1;
 pub(crate) const STREAM: u8 = 2;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
-
-/// How many tiles before its turn a strip that streams is asked for.
-const LATER: isize = 2;
 
 /// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
 const AHEAD: isize = 16;

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) a: Reading,
     pub(crate) b: Reading,
     pub(crate) order: Order,
+    /// Whether what streams is asked for a block of rows ahead, not strips ahead.
+    pub(crate) rows_ahead: bool,
 }
 
 /// What a plan depends on, beside the kernel: a product of `m x k` and `k x n` elements of `element` bytes, and how its
@@ -111,7 +113,7 @@ const LINE: usize = 64;
 const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
-/// Up to this many rows, a B whose rows do not share sets of the cache is better streamed than packed.
+/// Up to this many rows, a B that the second level does not hold is better streamed than packed.
 const SOME_ROWS: usize = 96;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
@@ -135,7 +137,7 @@ impl Plan {
         let b_possible = |reading| task.can_read_b(reading, vectors);
         let b_wish = if b_possible(Reading::Columns) {
             Reading::Columns
-        } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !aliased(task.b_row) && !few_strips) {
+        } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !few_strips) {
             Reading::Streamed
         } else if m <= FEW_ROWS || b_bytes <= caches.l2 / 4 {
             Reading::InPlace
@@ -156,8 +158,8 @@ impl Plan {
         let most = blocks.unwrap_or_else(|| {
             let most = Blocks::for_caches(caches, element, k, 2 * kernel.lanes);
             match b {
-                // Each row of B is one stream.
-                Reading::Streamed if m <= FEW_ROWS => Blocks { kc: STREAMS, nc: 2 * most.nc, ..most },
+                // As many rows as leave C's traffic below that of B.
+                Reading::Streamed if m <= FEW_ROWS => Blocks { kc: 32, nc: 2 * most.nc, ..most },
                 Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
                 // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second
                 // level to A.
@@ -175,6 +177,7 @@ impl Plan {
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
         // Rows that share a set of the first level must leave it some of its ways.
         let rows = if a == Reading::InPlace && task.a_row != 1 && aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
-        Self { vectors, rows, blocks, a, b, order }
+        let rows_ahead = streamed && m <= FEW_ROWS;
+        Self { vectors, rows, blocks, a, b, order, rows_ahead }
     }
 }

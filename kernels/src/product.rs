@@ -262,10 +262,17 @@ impl<T: Real> Product<T> {
                 reading if cut.is_whole_pair() && !reading.is_in_place() => cut.kernel.panel,
                 _ => cut.tiles(),
             };
+            // Where a block is a few rows of B, the next rows; otherwise the strips further right.
+            let b_later = if block.plan.rows_ahead {
+                block.len as isize * self.b.depth.inner_stride()
+            } else {
+                LATER * b_tile as isize
+            };
             let mut rest = *rows;
             for (height, tiles) in heights(rows.count, kernels.len()) {
                 for _ in 0..tiles {
-                    let run = Run { tiles: alike, b_tile: b_tile as isize, ..self.run_of(block, (j, &cut), &rest) };
+                    let run =
+                        Run { tiles: alike, b_tile: b_tile as isize, b_later, ..self.run_of(block, (j, &cut), &rest) };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: as in `strip_by_strip`.
                     unsafe { self.c.multiply(kernels[height - 1], (rest.first, height), place, Way::Right, run) };
@@ -377,6 +384,9 @@ impl<T: Real> Product<T> {
         Rows { row: (len + PAD) as isize, ..rows }
     }
 }
+
+/// How many tiles before its turn a strip that streams is asked for.
+const LATER: isize = 2;
 
 /// Rows of A in a panel come in multiples of this many: enough for tiles of at least five.
 const PANEL_ROWS: usize = 16;

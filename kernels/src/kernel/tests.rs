@@ -109,6 +109,7 @@ impl<T: Real> Bench<T> {
                 b: for_b.place(&b, edge).as_ptr(),
                 b_depth: b_depth as isize,
                 b_tile: steps(width, 0),
+                b_later: 2 * steps(width, 0),
                 beta,
                 c: found.as_mut_ptr(),
                 c_row: c_row as isize,
