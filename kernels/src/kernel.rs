@@ -52,6 +52,8 @@ pub(crate) struct Run<'a, T> {
     pub(crate) a_row: isize,
     pub(crate) a_depth: isize,
     pub(crate) a_tile: isize,
+    /// Whether the rows of the next tile, whose elements are neighbours, are asked for before its turn.
+    pub(crate) a_far: bool,
     /// Element (0, 0) of B.
     pub(crate) b: *const T,
     /// From a row of B to the next, and from a tile.
@@ -85,6 +87,7 @@ impl<T: Real> Run<'_, T> {
             a_row: 0,
             a_depth: 0,
             a_tile: 0,
+            a_far: false,
             b,
             b_depth: 0,
             b_tile: 0,
@@ -246,6 +249,8 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let b_later = run.b_later;
+    // Each row of A is asked for a line at a time.
+    let stretch = if run.a_far { LINE / size_of::<T>() } else { k };
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
@@ -289,19 +294,36 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     left -= ahead.gap;
                 }
             }
-            steps::<T, S, MR, NV, END, LOOK>(
-                s,
-                left,
-                (&mut a, &rows, a_depth),
-                (&mut b, b_depth, b_later, ends),
-                &mut acc,
-            );
+            while left > 0 {
+                if run.a_far {
+                    ask_for_rows::<T, MR>(&a, &rows, run.a_tile);
+                }
+                let count = left.min(stretch);
+                steps::<T, S, MR, NV, END, LOOK>(
+                    s,
+                    count,
+                    (&mut a, &rows, a_depth),
+                    (&mut b, b_depth, b_later, ends),
+                    &mut acc,
+                );
+                left -= count;
+            }
         }
         // SAFETY: as above.
         unsafe { finish::<T, S, MR, NV, END>(s, &acc, (c_tile, c_row), ends) };
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
+    }
+}
+
+/// Asks for the rows of A `a_tile` beyond a tile's, at the depth where `a` points.
+#[inline(always)]
+fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP], a_tile: isize) {
+    for (g, &a) in a.iter().enumerate().take(MR.div_ceil(GROUP)) {
+        for &row in rows.iter().take(MR - g * GROUP) {
+            prefetch_far(a.wrapping_offset(row + a_tile), 1);
+        }
     }
 }
 
@@ -537,6 +559,9 @@ pub(crate) const PACK: u8 = 1;
 pub(crate) const STREAM: u8 = 2;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
 const AHEAD: isize = 16;

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) a: Reading,
     pub(crate) b: Reading,
     pub(crate) order: Order,
+    /// Whether A is read in place, along its rows, and from far away.
+    pub(crate) a_far: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
 }
@@ -178,6 +180,7 @@ impl Plan {
         // Rows that share a set of the first level must leave it some of its ways.
         let rows = if a == Reading::InPlace && task.a_row != 1 && aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
         let rows_ahead = streamed && m <= FEW_ROWS;
-        Self { vectors, rows, blocks, a, b, order, rows_ahead }
+        let a_far = a == Reading::InPlace && task.a_depth == 1 && m * k * element > caches.l2;
+        Self { vectors, rows, blocks, a, b, order, a_far, rows_ahead }
     }
 }

@@ -211,6 +211,7 @@ impl<T: Real> Product<T> {
                         tiles,
                         ahead: Some(&ahead),
                         a_tile: height as isize * part.row,
+                        a_far: j == 0 && block.plan.a_far,
                         ..self.run_of(block, (j, &cut), &part)
                     };
                     let place = (block.col + j, cut.width, cut.span());

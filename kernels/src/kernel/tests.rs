@@ -106,6 +106,7 @@ impl<T: Real> Bench<T> {
                 a_row: a_row as isize,
                 a_depth: a_depth as isize,
                 a_tile: steps(0, height * a_row),
+                a_far: a_depth == 1,
                 b: for_b.place(&b, edge).as_ptr(),
                 b_depth: b_depth as isize,
                 b_tile: steps(width, 0),
