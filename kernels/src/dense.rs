@@ -34,7 +34,7 @@ pub struct Traces<'a, T> {
 
 /// Up to this many samples, a thread finishes the rows of the product that it has just made.
 const FEW_SAMPLES: usize = 48;
-/// Channels whose traces are finished at once.
+/// Channels whose traces are finished at once, and samples that are turned at once.
 const CHUNK: usize = 16;
 /// Threads take whole cache lines and whole tiles.
 const PIECE: usize = 48;
@@ -224,12 +224,14 @@ impl<T: Real> Traced<T> {
     /// # Safety
     /// They must lie below m and be this thread's alone.
     unsafe fn scatter(&self, first: usize, value: &[T], slope: &[T]) {
-        for (i, sample) in (0..self.n).map(|i| (i, i * self.m + first)) {
-            for channel in 0..value.len() / self.columns {
-                // SAFETY: entry (i, first + channel) of an `n x m` array.
+        let (transpose, channels) = (T::active_kernel().transpose, value.len() / self.columns);
+        for (traces, to) in [(value, self.places.by_sample), (slope, self.places.slope)] {
+            // A few samples at a time, so that the lines of both sides stay near.
+            for i in (0..self.n).step_by(CHUNK) {
+                let (count, to) = (CHUNK.min(self.n - i), to.wrapping_add(i * self.m + first));
+                // SAFETY: entry (i, first + channel) of an `n x m` array, from entry (channel, i) of one with more columns.
                 unsafe {
-                    *self.places.by_sample.add(sample + channel) = value[channel * self.columns + i];
-                    *self.places.slope.add(sample + channel) = slope[channel * self.columns + i];
+                    transpose(traces.as_ptr().add(i), self.columns as isize, channels, count, to, self.m);
                 }
             }
         }
