@@ -175,7 +175,8 @@ fn disagree([am, ak, bk, bn, cm, cn]: [usize; 6]) -> ! {
 /// Whether one thread should do this product without asking for others.
 #[inline]
 fn is_for_one<T>(shape: [usize; 3], parallelism: Parallelism) -> bool {
-    parallelism == Parallelism::Serial || nanoseconds::<T>(shape) < team::WORTH_TELLING
+    let tiny = shape[0] | shape[1] | shape[2] < 32;
+    parallelism == Parallelism::Serial || tiny || nanoseconds::<T>(shape) < team::WORTH_TELLING
 }
 
 impl<T: Real> Product<T> {

@@ -6,7 +6,7 @@
 
 use crate::Real;
 use crate::axis::Axis;
-use crate::kernel::{Kernel, MAX_SIDE};
+use crate::kernel::{Kernel, MAX_SIDE, prefetch_far};
 use crate::simd::{Simd, Transpose};
 
 /// One operand of a product: A seen along its rows, or B seen along its columns. Element `(i, k)` is
@@ -171,10 +171,13 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     len: usize,
     (panels, step): (*mut T, usize),
 ) {
+    // The rows that come next lie too far for the hardware to ask for them.
+    let next = len as isize * stride;
     for strip in 0..strips {
         let (mut source, mut panel) = (source.wrapping_add(strip * span), panels.wrapping_add(strip * step));
         for _ in 0..len {
             for j in (0..span).step_by(2 * S::LANES) {
+                prefetch_far(source.wrapping_offset(next).wrapping_add(j), 2 * S::LANES);
                 // SAFETY: a row of a strip, which the caller vouches for.
                 unsafe {
                     let (first, second) = (s.load(source.add(j)), s.load(source.add(j + S::LANES)));

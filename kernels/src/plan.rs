@@ -152,6 +152,7 @@ impl Plan {
 
         // Of columns far apart, most of each line is for other tiles.
         let streamed = b == Reading::Streamed;
+        let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m);
         let a_spread = task.a_row == 1 && (m * k * element > caches.l2 / 4 || aliased(task.a_depth));
         let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
@@ -160,8 +161,10 @@ impl Plan {
         let most = blocks.unwrap_or_else(|| {
             let most = Blocks::for_caches(caches, element, k, 2 * kernel.lanes);
             match b {
-                // As many rows as leave C's traffic below that of B.
-                Reading::Streamed if m <= FEW_ROWS => Blocks { kc: 32, nc: 2 * most.nc, ..most },
+                // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
+                Reading::Streamed if m <= FEW_ROWS => {
+                    Blocks { kc: if rows_ahead { 32 } else { STREAMS }, nc: 2 * most.nc, ..most }
+                }
                 Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
                 // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second
                 // level to A.
@@ -179,7 +182,6 @@ impl Plan {
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
         // Rows that share a set of the first level must leave it some of its ways.
         let rows = if a == Reading::InPlace && task.a_row != 1 && aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
-        let rows_ahead = streamed && m <= FEW_ROWS;
         let a_far = a == Reading::InPlace && task.a_depth == 1 && m * k * element > caches.l2;
         Self { vectors, rows, blocks, a, b, order, a_far, rows_ahead }
     }
