@@ -175,7 +175,8 @@ fn disagree([am, ak, bk, bn, cm, cn]: [usize; 6]) -> ! {
 /// Whether one thread should do this product without asking for others.
 #[inline]
 fn is_for_one<T>(shape: [usize; 3], parallelism: Parallelism) -> bool {
-    let tiny = shape[0] | shape[1] | shape[2] < 32;
+    // The first look spares the smallest products the estimate.
+    let tiny = shape.iter().all(|&dim| dim < TINY);
     parallelism == Parallelism::Serial || tiny || nanoseconds::<T>(shape) < team::WORTH_TELLING
 }
 
@@ -209,6 +210,9 @@ impl<T: Real> Product<T> {
         }
     }
 }
+
+/// A cube below this side is never worth telling another thread of.
+const TINY: usize = 32;
 
 /// About how long a product takes on one thread, in nanoseconds: 50 multiply-adds of f32 in each, 25 of f64, and 10
 /// elements read or written.

@@ -25,115 +25,23 @@ use crate::{Isa, Real};
 
 mod chains;
 pub(crate) mod gather;
+mod opaque;
 mod prefetch;
+mod run;
 mod table;
 #[cfg(all(test, unix))]
 mod tests;
 
 pub(crate) use chains::chains;
+use opaque::{opaque, opaque_here};
 pub(crate) use prefetch::{prefetch, prefetch_far};
+pub(crate) use run::{Ahead, Run};
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Avx512Half, Transpose};
 #[cfg(target_arch = "aarch64")]
 use crate::simd::{Neon, Transpose};
-
-/// Tiles of one shape, one below the other or side by side.
-#[derive(Clone, Copy)]
-pub(crate) struct Run<'a, T> {
-    /// How many.
-    pub(crate) tiles: usize,
-    /// Multiply-adds in each element's chain.
-    pub(crate) k: usize,
-    /// Element (0, 0) of A.
-    pub(crate) a: *const T,
-    /// From a row of A to the next, from a column, and from a tile.
-    pub(crate) a_row: isize,
-    pub(crate) a_depth: isize,
-    pub(crate) a_tile: isize,
-    /// Whether the rows of the next tile, whose elements are neighbours, are asked for before its turn.
-    pub(crate) a_far: bool,
-    /// Element (0, 0) of B.
-    pub(crate) b: *const T,
-    /// From a row of B to the next, and from a tile.
-    pub(crate) b_depth: isize,
-    pub(crate) b_tile: isize,
-    /// From what is read of B to what is asked for, for kernels that stream.
-    pub(crate) b_later: isize,
-    /// Where the chains start: at `beta * c`, or at 0 without a look at C when it is 0.
-    pub(crate) beta: T,
-    /// Element (0, 0) of C.
-    pub(crate) c: *mut T,
-    /// From a row of C to the next, and from a tile.
-    pub(crate) c_row: isize,
-    pub(crate) c_tile: isize,
-    /// Whether C is not at hand in the first level of cache, so that a tile is asked for before its turn.
-    pub(crate) c_far: bool,
-    /// Columns in the last vector, for kernels of the edge.
-    pub(crate) last: usize,
-    /// What packing kernels copy on the way.
-    pub(crate) ahead: Option<&'a Ahead<T>>,
-}
-
-impl<T: Real> Run<'_, T> {
-    /// One tile of the product of `a` and `b`; the rest is left to say.
-    #[inline]
-    pub(crate) fn of(a: *const T, b: *const T, c: *mut T) -> Self {
-        Self {
-            tiles: 1,
-            k: 0,
-            a,
-            a_row: 0,
-            a_depth: 0,
-            a_tile: 0,
-            a_far: false,
-            b,
-            b_depth: 0,
-            b_tile: 0,
-            b_later: 0,
-            beta: T::ZERO,
-            c,
-            c_row: 0,
-            c_tile: 0,
-            c_far: true,
-            last: 0,
-            ahead: None,
-        }
-    }
-}
-
-/// A strip of B, two vectors wide, to be packed while another is multiplied: its lines come from far away, and the
-/// multiply-adds hide the wait.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead<T> {
-    /// The first row that is left.
-    pub(crate) from: *const T,
-    /// From a row to the next.
-    pub(crate) from_row: isize,
-    /// Its place.
-    pub(crate) to: *mut T,
-    /// Rows left.
-    pub(crate) rows: usize,
-    /// Rows to copy in each tile.
-    pub(crate) in_tile: usize,
-    /// Multiply-adds of a chain before each row.
-    pub(crate) gap: usize,
-}
-
-impl<T> Ahead<T> {
-    /// Nothing to pack.
-    pub(crate) const NONE: Self =
-        Self { from: std::ptr::null(), from_row: 0, to: std::ptr::null_mut(), rows: 0, in_tile: 0, gap: 0 };
-
-    /// Takes the next `rows` for copied, as far as there are so many; each has `span` elements.
-    pub(crate) fn skip(&mut self, rows: usize, span: usize) {
-        let rows = rows.min(self.rows);
-        self.from = self.from.wrapping_offset(rows as isize * self.from_row);
-        self.to = self.to.wrapping_add(rows * span);
-        self.rows -= rows;
-    }
-}
 
 /// Computes a run of tiles.
 ///
@@ -255,22 +163,14 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
         // So that the places of C's rows are computed where they are used, not kept on the stack.
-        let c_row = anew(c_row);
+        let c_row = opaque_here(c_row);
         let c_next = c_tile.wrapping_offset(run.c_tile);
         if left > 0 && run.c_far {
-            let mut start = c_next;
-            for _ in 0..MR {
-                prefetch(start, NV * S::LANES);
-                start = start.wrapping_offset(c_row);
-            }
+            ask_for_tile::<T, MR>((c_next, c_row), NV * S::LANES);
         }
         // SAFETY: the tile is the caller's.
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
-        let mut a = [a_tile; MAX_GROUPS];
-        for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
-            *a =
-                a_tile.with_addr(opaque(a_tile.wrapping_offset((g * GROUP) as isize * a_row).addr() as isize) as usize);
-        }
+        let mut a = groups::<T, MR>(a_tile, a_row);
         let mut b = b_tile;
         let mut left = k;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
@@ -284,13 +184,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                         (&mut b, b_depth, b_later, ends),
                         &mut acc,
                     );
-                    prefetch(ahead.from.wrapping_offset(AHEAD * ahead.from_row), NV * S::LANES);
-                    for j in 0..NV {
-                        s.store(ahead.to.add(j * S::LANES), s.load(ahead.from.add(j * S::LANES)));
-                    }
-                    ahead.from = ahead.from.wrapping_offset(ahead.from_row);
-                    ahead.to = ahead.to.wrapping_add(NV * S::LANES);
-                    ahead.rows -= 1;
+                    ahead.copy_row::<S, NV>(s);
                     left -= ahead.gap;
                 }
             }
@@ -314,6 +208,26 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
+    }
+}
+
+/// The first rows of the groups of a tile's rows of A.
+#[inline(always)]
+fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_GROUPS] {
+    let mut a = [a_tile; MAX_GROUPS];
+    for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
+        let row = a_tile.wrapping_offset((g * GROUP) as isize * a_row);
+        *a = row.with_addr(opaque(row.addr() as isize) as usize);
+    }
+    a
+}
+
+/// Asks for `MR` rows of C, `len` elements of each.
+#[inline(always)]
+fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usize) {
+    for _ in 0..MR {
+        prefetch(c, len);
+        c = c.wrapping_offset(c_row);
     }
 }
 
@@ -518,32 +432,6 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END:
 const GROUP: usize = 6;
 const MAX_GROUPS: usize = 4;
 
-/// `x`, whose origin the compiler does not see. Left to itself, it walks through a column of A by adding the stride once
-/// a row, and the chain of additions takes longer than the multiply-adds; offsets that it cannot derive from one another
-/// it keeps in registers.
-#[inline(always)]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
-fn opaque(mut x: isize) -> isize {
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    // SAFETY: no instruction.
-    unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) x, options(pure, nomem, nostack, preserves_flags))
-    };
-    x
-}
-
-/// `x`, whose origin the compiler does not see and which it may not compute before its turn.
-#[inline(always)]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
-fn anew(mut x: isize) -> isize {
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-    // SAFETY: no instruction.
-    unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) x, options(nomem, nostack, preserves_flags))
-    };
-    x
-}
-
 /// The last vector of a tile is whole.
 pub(crate) const WHOLE: u8 = 0;
 /// The last vector is cut.
@@ -562,6 +450,3 @@ pub(crate) const PANEL: u8 = 3;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
-
-/// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
-const AHEAD: isize = 16;

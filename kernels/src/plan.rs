@@ -91,6 +91,29 @@ impl Task {
             Reading::Packed => true,
         }
     }
+
+    /// How B is best read in strips of `vectors` vectors of `lanes` elements, if its layout allows it.
+    fn best_of_b(&self, caches: Caches, lanes: usize, vectors: usize) -> Reading {
+        let &Self { m, n, k, element, .. } = self;
+        let (bytes, few_strips) = (k * n * element, n <= 8 * lanes);
+        if self.can_read_b(Reading::Columns, vectors) {
+            Reading::Columns
+        } else if bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !few_strips) {
+            Reading::Streamed
+        } else if m <= FEW_ROWS || bytes <= caches.l2 / 4 {
+            Reading::InPlace
+        } else if k > SHORT && (m <= MORE_ROWS || bytes <= 3 * caches.l2) {
+            Reading::InPassing
+        } else {
+            Reading::Packed
+        }
+    }
+
+    /// Whether elements `stride` apart share a set of the first-level cache.
+    fn is_aliased(&self, stride: isize) -> bool {
+        let beyond = stride.unsigned_abs() * self.element % PAGE;
+        beyond.min(PAGE - beyond) < LINE
+    }
 }
 
 /// Vectors across a strip for products of `m` rows: enough accumulators to hide the latency of a multiply-add.
@@ -128,32 +151,14 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let caches = Caches::of_this_core();
         let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
-        let few_strips = n <= 8 * kernel.lanes;
-        let b_bytes = k * n * element;
-        let aliased = |stride: isize| {
-            let beyond = stride.unsigned_abs() * element % PAGE;
-            beyond.min(PAGE - beyond) < LINE
-        };
-        let short = k <= SHORT;
-
         let b_possible = |reading| task.can_read_b(reading, vectors);
-        let b_wish = if b_possible(Reading::Columns) {
-            Reading::Columns
-        } else if b_bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !few_strips) {
-            Reading::Streamed
-        } else if m <= FEW_ROWS || b_bytes <= caches.l2 / 4 {
-            Reading::InPlace
-        } else if !short && (m <= MORE_ROWS || b_bytes <= 3 * caches.l2) {
-            Reading::InPassing
-        } else {
-            Reading::Packed
-        };
+        let b_wish = task.best_of_b(caches, kernel.lanes, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
 
         // Of columns far apart, most of each line is for other tiles.
         let streamed = b == Reading::Streamed;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m);
-        let a_spread = task.a_row == 1 && (m * k * element > caches.l2 / 4 || aliased(task.a_depth));
+        let a_spread = task.a_row == 1 && (m * k * element > caches.l2 / 4 || task.is_aliased(task.a_depth));
         let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
@@ -176,12 +181,13 @@ impl Plan {
         });
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
         // With a short k, C is what takes the time: it is written row by row.
-        let strips_inside = streamed || m <= FEW_ROWS || short;
+        let strips_inside = streamed || m <= FEW_ROWS || k <= SHORT;
         let order = if strips_inside { Order::StripsInside } else { Order::RowsInside };
         let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, kernel.whole[1].len()) };
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
         // Rows that share a set of the first level must leave it some of its ways.
-        let rows = if a == Reading::InPlace && task.a_row != 1 && aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
+        let rows =
+            if a == Reading::InPlace && task.a_row != 1 && task.is_aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
         let a_far = a == Reading::InPlace && task.a_depth == 1 && m * k * element > caches.l2;
         Self { vectors, rows, blocks, a, b, order, a_far, rows_ahead }
     }

@@ -135,11 +135,14 @@ impl<T: Real> Output<T> {
         }
     }
 
-    /// `C <- beta C` on the part `rows x cols`; `beta` = 0 does not read C.
+    /// `C <- beta C` on the part `rows x cols`; `beta` = 0 does not read C, and `beta` = 1 does not touch it.
     ///
     /// # Safety
     /// The part must lie inside C and belong to this task alone.
     pub(crate) unsafe fn scale(&self, rows: std::ops::Range<usize>, cols: std::ops::Range<usize>, beta: T) {
+        if beta == T::ONE {
+            return;
+        }
         for i in rows {
             let row = self.rows.offset(i);
             self.cols.for_each_run(cols.start, cols.len(), |_, offset, run| {

@@ -185,9 +185,6 @@ impl<T: Real> Steps<T> {
     /// Lets the weights take up all steps.
     pub fn settle(&mut self, network: &mut Network<T>) {
         let (rank, parallelism) = (std::mem::take(&mut self.pending) * self.samples, network.parallelism());
-        if rank == 0 {
-            return;
-        }
         for h in 1..=network.architecture().depth() {
             let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);
             let (m, d) = (network.width(), network.channels(h));

@@ -60,31 +60,50 @@ struct Tiles {
     k: usize,
 }
 
+/// `A B + beta C` by the textbook loop; what lies between the rows of C stays. A comes with its two strides, B and C with
+/// theirs from row to row.
+fn textbook<T: Real>(
+    [m, n, k]: [usize; 3],
+    (a, a_row, a_depth): (&[T], usize, usize),
+    (b, b_depth): (&[T], usize),
+    beta: T,
+    (c, c_row): (&[T], usize),
+) -> Vec<T> {
+    let mut product = c.to_vec();
+    for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+        let c = &mut product[i * c_row + j];
+        let mut acc = if beta == T::ZERO { T::ZERO } else { beta * *c };
+        for p in 0..k {
+            acc = a[i * a_row + p * a_depth].mul_add(b[p * b_depth + j], acc);
+        }
+        *c = acc;
+    }
+    product
+}
+
+/// That the rows of `far`, `span` elements and a gap each, are `done`, and that nothing was written to what is `left`.
+fn assert_packed<T: Real>((done, left): (&[T], &[T]), (far, span, gap): (&[T], usize, usize), text: &str) {
+    for (found, expected) in done.chunks(span).zip(far.chunks(span + gap)) {
+        assert_same_bits(found, &expected[..span], || format!("{text} packed"));
+    }
+    assert!(left.iter().all(|x| x.to_f64().is_nan()), "{text}: packed too much");
+}
+
 impl<T: Real> Bench<T> {
     /// A run of `tiles`, with `ahead` rows to pack: how many there are, how many in each tile and after how many steps.
     fn check(&mut self, multiply: Multiply<T>, lanes: usize, tiles: Tiles, ahead: [usize; 3]) {
         let Tiles { down, count, height, width, span, k } = tiles;
         let (m, n) = if down { (count * height, width) } else { (height, count * width) };
-        let gap = self.source.choose(&[0, 0, 3]);
-        let along_rows = self.source.between(0, 1) == 0;
+        let (gap, along_rows) = (self.source.choose(&[0, 0, 3]), self.source.between(0, 1) == 0);
         let (a_row, a_depth) = if along_rows { (k + gap, 1) } else { (1, m + gap) };
         let a = if along_rows { self.lines(m, k, a_row) } else { self.lines(k, m, a_depth) };
         let (b_depth, c_row) = (n + gap, n + gap);
         let (b, c) = (self.lines(k, n, b_depth), self.lines(m, n, c_row));
         let beta = self.source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
-        let mut expected = c.clone();
-        for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
-            let c = &mut expected[i * c_row + j];
-            let mut acc = if beta == T::ZERO { T::ZERO } else { beta * *c };
-            for p in 0..k {
-                acc = a[i * a_row + p * a_depth].mul_add(b[p * b_depth + j], acc);
-            }
-            *c = acc;
-        }
+        let expected = textbook([m, n, k], (&a, a_row, a_depth), (&b, b_depth), beta, (&c, c_row));
         let start = if beta == T::ZERO { vec![nan(); c.len()] } else { c };
         let [rows, in_tile, between] = ahead;
         let far = self.lines(rows, span, span + gap);
-        let copied = rows.min(count * in_tile) * span;
 
         for edge in Edge::BOTH {
             let text = format!("{} {tiles:?} beta {beta} gap {gap} ahead {ahead:?} at its {edge:?}", self.name);
@@ -129,11 +148,7 @@ impl<T: Real> Bench<T> {
                 found.chunks(c_row).all(|row| row[n.min(row.len())..].iter().all(|x| x.to_f64().is_nan())),
                 "{text}"
             );
-            let (done, left) = packed.split_at(copied);
-            for (found, expected) in done.chunks(span).zip(far.chunks(span + gap)) {
-                assert_same_bits(found, &expected[..span], || format!("{text} packed"));
-            }
-            assert!(left.iter().all(|x| x.to_f64().is_nan()), "{text}: packed too much");
+            assert_packed(packed.split_at(rows.min(count * in_tile) * span), (&far, span, gap), &text);
         }
         self.runs += 1;
     }

@@ -1,0 +1,121 @@
+//! What a kernel is told: where a run of tiles lies, and what it asks for and packs on the way.
+
+use super::prefetch;
+use crate::Real;
+use crate::simd::Simd;
+
+/// Tiles of one shape, one below the other or side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a, T> {
+    /// How many.
+    pub(crate) tiles: usize,
+    /// Multiply-adds in each element's chain.
+    pub(crate) k: usize,
+    /// Element (0, 0) of A.
+    pub(crate) a: *const T,
+    /// From a row of A to the next, from a column, and from a tile.
+    pub(crate) a_row: isize,
+    pub(crate) a_depth: isize,
+    pub(crate) a_tile: isize,
+    /// Whether the rows of the next tile, whose elements are neighbours, are asked for before its turn.
+    pub(crate) a_far: bool,
+    /// Element (0, 0) of B.
+    pub(crate) b: *const T,
+    /// From a row of B to the next, and from a tile.
+    pub(crate) b_depth: isize,
+    pub(crate) b_tile: isize,
+    /// From what is read of B to what is asked for, for kernels that stream.
+    pub(crate) b_later: isize,
+    /// Where the chains start: at `beta * c`, or at 0 without a look at C when it is 0.
+    pub(crate) beta: T,
+    /// Element (0, 0) of C.
+    pub(crate) c: *mut T,
+    /// From a row of C to the next, and from a tile.
+    pub(crate) c_row: isize,
+    pub(crate) c_tile: isize,
+    /// Whether C is not at hand in the first level of cache, so that a tile is asked for before its turn.
+    pub(crate) c_far: bool,
+    /// Columns in the last vector, for kernels of the edge.
+    pub(crate) last: usize,
+    /// What packing kernels copy on the way.
+    pub(crate) ahead: Option<&'a Ahead<T>>,
+}
+
+impl<T: Real> Run<'_, T> {
+    /// One tile of the product of `a` and `b`; the rest is left to say.
+    #[inline]
+    pub(crate) fn of(a: *const T, b: *const T, c: *mut T) -> Self {
+        Self {
+            tiles: 1,
+            k: 0,
+            a,
+            a_row: 0,
+            a_depth: 0,
+            a_tile: 0,
+            a_far: false,
+            b,
+            b_depth: 0,
+            b_tile: 0,
+            b_later: 0,
+            beta: T::ZERO,
+            c,
+            c_row: 0,
+            c_tile: 0,
+            c_far: true,
+            last: 0,
+            ahead: None,
+        }
+    }
+}
+
+/// A strip of B, two vectors wide, to be packed while another is multiplied: its lines come from far away, and the
+/// multiply-adds hide the wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<T> {
+    /// The first row that is left.
+    pub(crate) from: *const T,
+    /// From a row to the next.
+    pub(crate) from_row: isize,
+    /// Its place.
+    pub(crate) to: *mut T,
+    /// Rows left.
+    pub(crate) rows: usize,
+    /// Rows to copy in each tile.
+    pub(crate) in_tile: usize,
+    /// Multiply-adds of a chain before each row.
+    pub(crate) gap: usize,
+}
+
+impl<T> Ahead<T> {
+    /// Nothing to pack.
+    pub(crate) const NONE: Self =
+        Self { from: std::ptr::null(), from_row: 0, to: std::ptr::null_mut(), rows: 0, in_tile: 0, gap: 0 };
+
+    /// Takes the next `rows` for copied, as far as there are so many; each has `span` elements.
+    pub(crate) fn skip(&mut self, rows: usize, span: usize) {
+        let rows = rows.min(self.rows);
+        self.from = self.from.wrapping_offset(rows as isize * self.from_row);
+        self.to = self.to.wrapping_add(rows * span);
+        self.rows -= rows;
+    }
+
+    /// Copies the next row, of `NV` vectors.
+    ///
+    /// # Safety
+    /// There must be one, readable, and its place writable.
+    #[inline(always)]
+    pub(super) unsafe fn copy_row<S: Simd<T>, const NV: usize>(&mut self, s: S)
+    where
+        T: Real,
+    {
+        prefetch(self.from.wrapping_offset(AHEAD * self.from_row), NV * S::LANES);
+        for j in 0..NV {
+            // SAFETY: passed on from the caller.
+            unsafe { s.store(self.to.add(j * S::LANES), s.load(self.from.add(j * S::LANES))) };
+        }
+        self.skip(1, NV * S::LANES);
+    }
+}
+
+/// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.
+const AHEAD: isize = 16;
