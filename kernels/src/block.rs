@@ -27,6 +27,18 @@ impl Blocks {
     }
 }
 
+impl Blocks {
+    /// The sizes where strips of `strip` columns stream past one tile's rows of A, `tall` of them: these take half of the
+    /// first level. A block of A takes three eighths of the second level, if it is packed; a block of B is a small share
+    /// of the third, for it is packed and read again at once.
+    pub(crate) fn for_streams(caches: Caches, element: usize, k: usize, (tall, strip): (usize, usize)) -> Self {
+        let kc = even(k, (caches.l1 / 2 / element / tall).max(64), 1);
+        let mc = (caches.l2 / 8 * 3 / element / kc).max(4 * tall);
+        let nc = (caches.l3 / 16).max(caches.l2 * 2) / element / kc;
+        Self { mc, kc, nc: nc.max(4 * strip) }
+    }
+}
+
 /// The fewest rows of a block of A that are worth the reading of a strip of B.
 const FEWEST_ROWS: usize = 64;
 

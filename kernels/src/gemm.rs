@@ -6,7 +6,7 @@ use crate::axis::Axis;
 use crate::block::Blocks;
 use crate::kernel::{Kernel, Run};
 use crate::pack::Operand;
-use crate::plan::{FEW_ROWS, Reading, SHORT, vectors};
+use crate::plan::{FEW_ROWS, Order, Reading, SHORT, vectors};
 use crate::product::Product;
 use crate::small::is_small;
 use crate::team;
@@ -33,17 +33,19 @@ pub struct Tuning {
     pub a: Option<Reading>,
     /// How B is read, where its layout allows it.
     pub b: Option<Reading>,
+    /// Which loop is inside.
+    pub order: Option<Order>,
 }
 
 impl Tuning {
     /// The usual choices on one instruction set.
     pub fn on(isa: Isa) -> Self {
-        Self { isa, blocks: None, a: None, b: None }
+        Self { isa, blocks: None, a: None, b: None, order: None }
     }
 
     /// Itself, if it asks for more than an instruction set.
     pub(crate) fn forced(&self) -> Option<&Self> {
-        (self.blocks.is_some() || self.a.is_some() || self.b.is_some()).then_some(self)
+        (self.blocks.is_some() || self.a.is_some() || self.b.is_some() || self.order.is_some()).then_some(self)
     }
 }
 

@@ -63,6 +63,6 @@ pub use dispatch::{Isa, IsaError};
 pub use finish::Finish;
 pub use gemm::{Parallelism, gemm};
 pub use matrix::{LayoutError, MatMut, MatRef};
-pub use plan::Reading;
+pub use plan::{Order, Reading};
 pub use real::Real;
 pub use tensor::{TensorMut, TensorRef};

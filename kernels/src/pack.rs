@@ -158,8 +158,8 @@ pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
     }
 }
 
-/// Copies `len` rows of neighbouring strips, each `span` elements wide, an even number of vectors, into the strips' panels.
-/// Rows are `stride` elements apart in the source, and panels `step`.
+/// Copies `len` rows of neighbouring strips, each `span` elements wide, into the strips' panels. Rows are `stride` elements
+/// apart in the source, and panels `step`.
 ///
 /// # Safety
 /// The source must be readable and the panels writable.
@@ -171,18 +171,21 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     len: usize,
     (panels, step): (*mut T, usize),
 ) {
+    let whole = span - span % S::LANES;
+    let mask = s.mask((span - whole).max(1));
     // The rows that come next lie too far for the hardware to ask for them.
     let next = len as isize * stride;
     for strip in 0..strips {
         let (mut source, mut panel) = (source.wrapping_add(strip * span), panels.wrapping_add(strip * step));
         for _ in 0..len {
-            for j in (0..span).step_by(2 * S::LANES) {
-                prefetch_far(source.wrapping_offset(next).wrapping_add(j), 2 * S::LANES);
-                // SAFETY: a row of a strip, which the caller vouches for.
-                unsafe {
-                    let (first, second) = (s.load(source.add(j)), s.load(source.add(j + S::LANES)));
-                    s.store(panel.add(j), first);
-                    s.store(panel.add(j + S::LANES), second);
+            prefetch_far(source.wrapping_offset(next), span);
+            // SAFETY: a row of a strip, which the caller vouches for.
+            unsafe {
+                for j in (0..whole).step_by(S::LANES) {
+                    s.store(panel.add(j), s.load(source.add(j)));
+                }
+                if whole < span {
+                    s.store_first(panel.add(whole), mask, s.load_first(source.add(whole), mask));
                 }
             }
             source = source.wrapping_offset(stride);

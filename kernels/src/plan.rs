@@ -1,5 +1,6 @@
 //! How a product is computed: a pure function of its shape, its layout and the machine. No plan changes a bit of it.
 
+use crate::Isa;
 use crate::block::{Blocks, even};
 use crate::cache::Caches;
 use crate::gemm::Tuning;
@@ -29,7 +30,7 @@ impl Reading {
 
 /// Which loop is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     /// Each strip of B meets all rows of a block: the strip stays in the first-level cache, the block of A in the second.
     RowsInside,
     /// Each few rows of A meet all strips of a block: the rows stay in the first level, the block of B in the second.
@@ -92,20 +93,54 @@ impl Task {
         }
     }
 
-    /// How B is best read in strips of `vectors` vectors of `lanes` elements, if its layout allows it.
-    fn best_of_b(&self, caches: Caches, lanes: usize, vectors: usize) -> Reading {
+    /// How B is best read in strips of `vectors` vectors of `lanes` elements, by tiles of up to `tall` rows, if its layout
+    /// allows it.
+    fn best_of_b(&self, caches: Caches, (lanes, vectors): (usize, usize), tall: usize) -> Reading {
         let &Self { m, n, k, element, .. } = self;
         let (bytes, few_strips) = (k * n * element, n <= 8 * lanes);
+        // Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
+        let few_rows = m <= if tall < TALL { tall } else { FEW_ROWS };
+        let some_rows = tall >= TALL && m <= SOME_ROWS && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
-        } else if bytes > caches.l2 / 2 && (m <= FEW_ROWS || m <= SOME_ROWS && !few_strips) {
+        } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
-        } else if m <= FEW_ROWS || bytes <= caches.l2 / 4 {
+        } else if few_rows || bytes <= caches.l2 / 4 {
             Reading::InPlace
         } else if k > SHORT && (m <= MORE_ROWS || bytes <= 3 * caches.l2) {
             Reading::InPassing
         } else {
             Reading::Packed
+        }
+    }
+
+    /// The usual blocks, but for some ways to read A and B; `(tall, strip)` is the shape of a tile, and `streams` has the
+    /// caches where B's strips stream past A.
+    fn blocks(
+        &self,
+        (a, b): (Reading, Reading),
+        usual: Blocks,
+        (tall, strip): (usize, usize),
+        streams: Option<Caches>,
+    ) -> Blocks {
+        let columns = self.a_row == 1;
+        match (a, b, streams) {
+            // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
+            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 8, nc: 2 * usual.nc, ..usual },
+            (_, Reading::Streamed, _) if self.m <= FEW_ROWS => {
+                Blocks { kc: if tall < TALL { 16 } else { 32 }, nc: 2 * usual.nc, ..usual }
+            }
+            (_, Reading::Streamed, _) => Blocks { kc: 64, nc: 512, ..usual },
+            // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
+            // to A.
+            (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
+                Blocks { kc: (usual.kc / 3).max(1), mc: 6 * usual.mc, ..usual }
+            }
+            // Each tile's rows take a line for each element of depth, most of it for other tiles.
+            (Reading::InPlace, _, Some(caches)) if columns => {
+                Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual }
+            }
+            _ => usual,
         }
     }
 
@@ -130,7 +165,7 @@ pub(crate) fn vectors(m: usize) -> usize {
 /// Up to this depth, writing C is what takes the time.
 pub(crate) const SHORT: usize = 128;
 /// Rows that are read at once from far away: as many streams as the hardware follows.
-pub(crate) const STREAMS: usize = 8;
+pub(crate) const STREAMS: usize = 4;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
 const LINE: usize = 64;
@@ -144,46 +179,48 @@ const SOME_ROWS: usize = 96;
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
 
+/// Tiles of fewer rows are flat: few accumulators for each element of C that they read and write.
+const TALL: usize = 12;
+
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
         let Task { m, n, k, element, .. } = *task;
         let vectors = vectors(m);
-        let strip = vectors * kernel.lanes;
+        let (strip, tall) = (vectors * kernel.lanes, kernel.whole[1].len());
         let caches = Caches::of_this_core();
-        let (blocks, a_forced, b_forced) = tuning.map_or((None, None, None), |t| (t.blocks, t.a, t.b));
-        let b_possible = |reading| task.can_read_b(reading, vectors);
-        let b_wish = task.best_of_b(caches, kernel.lanes, vectors);
-        let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(|&r| b_possible(r)).unwrap_or(Reading::Packed);
+        let forced = tuning.copied().unwrap_or(Tuning::on(Isa::Portable));
+        let task = &Task { a_in_place: task.a_in_place && forced.a != Some(Reading::Packed), ..*task };
+        let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
+        let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
+        let b = [forced.b.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
+        let streamed = b == Reading::Streamed;
+        let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
+
+        // With a short k, C is what takes the time: it is written row by row. So it is by flat tiles, which have to be fed
+        // B's rows as fast as streams alone can be: from panels, and along rows of C.
+        let strips_inside = streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip;
+        let order = forced.order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
+        let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
+        let shape = (tall, 2 * kernel.lanes);
+        let usual = match streams {
+            true => Blocks::for_streams(caches, element, k, shape),
+            false => Blocks::for_caches(caches, element, k, shape.1),
+        };
 
         // Of columns far apart, most of each line is for other tiles.
-        let streamed = b == Reading::Streamed;
-        let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m);
-        let a_spread = task.a_row == 1 && (m * k * element > caches.l2 / 4 || task.is_aliased(task.a_depth));
-        let a_wish = if a_spread && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
+        let a_bytes = element * m * if streams { k.min(usual.kc) } else { k };
+        let a_spread =
+            task.a_row == 1 && (a_bytes > caches.l2 / if streams { 2 } else { 4 } || task.is_aliased(task.a_depth));
+        let a_folded = streams && task.is_aliased(task.a_row) && n > SHORT;
+        let a_wish =
+            if (a_spread || a_folded) && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
-        let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
+        let a = [forced.a.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = blocks.unwrap_or_else(|| {
-            let most = Blocks::for_caches(caches, element, k, 2 * kernel.lanes);
-            match b {
-                // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
-                Reading::Streamed if m <= FEW_ROWS => {
-                    Blocks { kc: if rows_ahead { 32 } else { STREAMS }, nc: 2 * most.nc, ..most }
-                }
-                Reading::Streamed => Blocks { kc: 64, nc: 512, ..most },
-                // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second
-                // level to A.
-                _ if a == Reading::Packed && task.a_row == 1 && n <= 4 * kernel.lanes => {
-                    Blocks { kc: (most.kc / 3).max(1), mc: 6 * most.mc, ..most }
-                }
-                _ => most,
-            }
-        });
+        let most = forced.blocks.unwrap_or(task.blocks((a, b), usual, shape, streams.then_some(caches)));
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
-        // With a short k, C is what takes the time: it is written row by row.
-        let strips_inside = streamed || m <= FEW_ROWS || k <= SHORT;
-        let order = if strips_inside { Order::StripsInside } else { Order::RowsInside };
-        let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, kernel.whole[1].len()) };
+        let strips_inside = order == Order::StripsInside;
+        let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, tall) };
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
         // Rows that share a set of the first level must leave it some of its ways.
         let rows =

@@ -364,7 +364,7 @@ impl<T: Real> Product<T> {
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
-            let width = (2 * kernel.lanes).next_multiple_of(PANEL_ROWS);
+            let width = kernel.whole[1].len();
             let rows = Rows { row: len as isize, panels: width, ..rows };
             let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
             let stride = a.depth.inner_stride();
@@ -388,9 +388,6 @@ impl<T: Real> Product<T> {
 
 /// How many tiles before its turn a strip that streams is asked for.
 const LATER: isize = 2;
-
-/// Rows of A in a panel come in multiples of this many: enough for tiles of at least five.
-const PANEL_ROWS: usize = 16;
 
 /// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
 const PAD: usize = 16;

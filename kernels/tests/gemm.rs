@@ -5,14 +5,22 @@ mod common;
 use common::matrix::{LAYOUTS, Matrix};
 use common::{Source, assert_same_bits};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
-use fathom_kernels::{Blocks, Isa, MatMut, MatRef, Parallelism, Reading, Real, gemm, reference};
+use fathom_kernels::{Blocks, Isa, MatMut, MatRef, Order, Parallelism, Reading, Real, gemm, reference};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Every wish for how A is read.
 const A_READINGS: [Option<Reading>; 3] = [None, Some(Reading::InPlace), Some(Reading::Packed)];
 /// Every wish for how B is read.
-const B_READINGS: [Option<Reading>; 5] =
-    [None, Some(Reading::InPlace), Some(Reading::InPassing), Some(Reading::Packed), Some(Reading::Columns)];
+const B_READINGS: [Option<Reading>; 6] = [
+    None,
+    Some(Reading::InPlace),
+    Some(Reading::Streamed),
+    Some(Reading::InPassing),
+    Some(Reading::Packed),
+    Some(Reading::Columns),
+];
+/// Every wish for the loop inside.
+const ORDERS: [Option<Order>; 3] = [None, Some(Order::RowsInside), Some(Order::StripsInside)];
 
 /// A product, and what it must come to.
 struct Case<T> {
@@ -80,7 +88,8 @@ fn everywhere<T: Real>(source: &mut Source, sizes: [usize; 3], layouts: [usize; 
     for isa in Isa::available() {
         for (blocks, a) in [None, Some(small)].into_iter().flat_map(|blocks| A_READINGS.map(|a| (blocks, a))) {
             for b in B_READINGS {
-                case.check(&Tuning { isa, blocks, a, b }, Parallelism::Serial);
+                let order = source.choose(&ORDERS);
+                case.check(&Tuning { isa, blocks, a, b, order }, Parallelism::Serial);
                 compared += 1;
             }
         }
@@ -189,8 +198,9 @@ fn on_every_pool<T: Real>(source: &mut Source, pools: &[ThreadPool]) -> usize {
     let isas = Isa::available();
     let turn = source.between(0, isas.len() - 1);
     for (i, pool) in pools.iter().enumerate() {
-        let (a, b) = (source.choose(&A_READINGS), source.choose(&B_READINGS));
-        let tuning = Tuning { isa: isas[(turn + i) % isas.len()], blocks: source.choose(&[None, Some(small)]), a, b };
+        let (a, b, order) = (source.choose(&A_READINGS), source.choose(&B_READINGS), source.choose(&ORDERS));
+        let blocks = source.choose(&[None, Some(small)]);
+        let tuning = Tuning { isa: isas[(turn + i) % isas.len()], blocks, a, b, order };
         pool.install(|| {
             assert_eq!(rayon::current_num_threads(), i + 1);
             case.check(&tuning, Parallelism::Rayon);

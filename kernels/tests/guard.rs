@@ -9,7 +9,7 @@ use common::matrix::{LAYOUTS, Matrix};
 use common::{Source, assert_same_bits};
 use fathom_kernels::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
-use fathom_kernels::{Blocks, ConvGeometry, Isa, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
+use fathom_kernels::{Blocks, ConvGeometry, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
 
 #[test]
 fn the_guards_do_stop_a_process() {
@@ -54,9 +54,16 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
 
     let blocks = source.choose(&[None, Some(Blocks { mc: 8, kc: 2, nc: 20 })]);
     let a_reading = source.choose(&[None, Some(Reading::InPlace), Some(Reading::Packed)]);
-    let b_reading = source.choose(&[None, Some(Reading::InPlace), Some(Reading::InPassing), Some(Reading::Packed)]);
+    let b_reading = source.choose(&[
+        None,
+        Some(Reading::InPlace),
+        Some(Reading::Streamed),
+        Some(Reading::InPassing),
+        Some(Reading::Packed),
+    ]);
+    let order = source.choose(&[None, Some(Order::RowsInside), Some(Order::StripsInside)]);
     for isa in Isa::available() {
-        let tuning = Tuning { isa, blocks, a: a_reading, b: b_reading };
+        let tuning = Tuning { isa, blocks, a: a_reading, b: b_reading, order };
         for edge in Edge::BOTH {
             let [for_a, for_b, for_c] = memory;
             let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));

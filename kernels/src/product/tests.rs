@@ -7,7 +7,7 @@ use crate::common::{Source, assert_same_bits};
 use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use crate::gemm::{Tuning, gemm_tuned};
 use crate::scratch::guarded::{EDGE, LENT};
-use crate::{Blocks, ConvGeometry, Isa, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
+use crate::{Blocks, ConvGeometry, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
 
 /// Runs `call` in guarded rooms and returns how many rooms for A and for B it was lent.
 fn in_guarded_rooms(edge: Edge, case: &str, call: impl FnOnce()) -> [usize; 2] {
@@ -33,8 +33,9 @@ fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: O
     let mut lent = [0; 2];
     for isa in Isa::available() {
         let readings = [Reading::Packed, Reading::InPassing].into_iter().enumerate();
+        let order = source.choose(&[None, Some(Order::RowsInside), Some(Order::StripsInside)]);
         for ((way, reading), edge) in readings.flat_map(|reading| Edge::BOTH.map(|edge| (reading, edge))) {
-            let tuning = Tuning { isa, blocks, a: Some(Reading::Packed), b: Some(reading) };
+            let tuning = Tuning { isa, blocks, a: Some(Reading::Packed), b: Some(reading), order };
             let strides = (a.strides, b.strides, c.strides);
             let case = format!("{} {m}x{n}x{k} {strides:?} {tuning:?} in rooms at their {edge:?}", T::NAME);
             let mut found = c.clone();
@@ -104,7 +105,7 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
         let small = Blocks { mc: source.between(1, 20), kc: source.between(1, 9), nc: source.between(1, 40) };
         for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
             let (a, b) = (Some(Reading::Packed), Some(Reading::Packed));
-            let tuning = Tuning { isa, blocks: source.choose(&[None, Some(small)]), a, b };
+            let tuning = Tuning { isa, blocks: source.choose(&[None, Some(small)]), a, b, order: None };
             let case = format!("seed {seed} {geometry:?} {shapes:?} {tuning:?} at its {edge:?}");
             let (mut fx, mut fw, mut fy) = (x.clone(), w.clone(), y.clone());
             let serial = Parallelism::Serial;
