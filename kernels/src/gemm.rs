@@ -236,7 +236,7 @@ impl Grid {
     /// Pieces of whole strips of `strip` columns, about square, so that little of A and B is read twice; but of whole rows
     /// where `k` is short and writing C is what takes the time.
     fn new([m, n, k]: [usize; 3], strip: usize, threads: usize, nanoseconds: usize) -> Self {
-        let most = if m <= FEW_ROWS { 2 } else { 6 } * threads;
+        let most = if m <= FEW_ROWS { 2 } else { 4 } * threads;
         let pieces = (nanoseconds / PIECE).clamp(threads, most);
         let square = (pieces * n).div_ceil(m.max(1)).isqrt();
         let across = if k <= SHORT && m > pieces * ROWS { 1 } else { square.clamp(1, n.div_ceil(strip)).min(pieces) };

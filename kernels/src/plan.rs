@@ -126,7 +126,7 @@ impl Task {
         let columns = self.a_row == 1;
         match (a, b, streams) {
             // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
-            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 8, nc: 2 * usual.nc, ..usual },
+            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 32 / self.element, nc: 8 * usual.nc, ..usual },
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS => {
                 Blocks { kc: if tall < TALL { 16 } else { 32 }, nc: 2 * usual.nc, ..usual }
             }
