@@ -13,7 +13,8 @@ pub enum Reading {
     InPlace,
     /// Where it is, from far away: a few rows of it at a time, asked for in good time.
     Streamed,
-    /// From a packed copy that the first row of tiles leaves behind as it reads the operand in place.
+    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside, and
+    /// all of a block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -28,7 +29,7 @@ impl Reading {
     }
 }
 
-/// Which loop is inside.
+/// Which loop is inside, over the rows of C or over its strips of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Each strip of B meets all rows of a block: the strip stays in the first-level cache, the block of A in the second.
@@ -164,7 +165,8 @@ pub(crate) fn vectors(m: usize) -> usize {
 
 /// Up to this depth, writing C is what takes the time.
 pub(crate) const SHORT: usize = 128;
-/// Rows that are read at once from far away: as many streams as the hardware follows.
+/// Rows that are read at once from far away: half as many as a set of the first-level cache has lines, since rows a power
+/// of two apart share one.
 pub(crate) const STREAMS: usize = 4;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
