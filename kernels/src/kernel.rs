@@ -53,7 +53,7 @@ pub(crate) type Multiply<T> = unsafe fn(run: &Run<'_, T>);
 /// Computes a product of `m` rows and `n` columns whose operands are read in place; see [`crate::small`].
 pub(crate) type Small<T> = unsafe fn(run: &mut Run<'_, T>, shape: (usize, usize));
 
-/// Copies or transposes a part of an operand into a panel; see [`crate::pack`].
+/// Copies, transposes or thins out a part of an operand into a panel; see [`crate::pack`].
 pub(crate) type Arrange<T> =
     unsafe fn(source: *const T, stride: isize, width: usize, len: usize, panel: *mut T, row: usize);
 
@@ -88,6 +88,7 @@ pub struct Kernel<T: 'static> {
     pub(crate) deal: Deal<T>,
     pub(crate) copy: Arrange<T>,
     pub(crate) transpose: Arrange<T>,
+    pub(crate) every_second: Arrange<T>,
     pub(crate) sort: Sort<T>,
     /// Rounds of independent chains: their sum, and multiply-adds a round. See [`chains`].
     pub(crate) chains: fn(rounds: usize) -> (T, usize),

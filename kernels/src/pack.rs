@@ -62,6 +62,7 @@ impl<T: Real> Operand<T> {
                     Some((along, stride)) if step == 1 => {
                         (kernel.transpose)(source.offset(along), stride, count, run, panel, row);
                     }
+                    Some((along, 2)) => (kernel.every_second)(source.offset(along), step, count, run, panel, row),
                     Some((along, stride)) => {
                         for k in 0..run {
                             let source = source.offset(along + k as isize * step);
@@ -229,6 +230,36 @@ pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
     }
     for j in wide..width {
         (0..len).for_each(|k| one(j, k));
+    }
+}
+
+/// Copies `len` rows of `width` elements, of which each is the second after the one before; rows are `stride` elements apart
+/// in the source and `row` in the panel.
+///
+/// # Safety
+/// The source must be readable, but for what lies between the rows, and the panel writable.
+#[inline(always)]
+pub(crate) unsafe fn every_second<T: Real, S: Transpose<T>>(
+    s: S,
+    source: *const T,
+    stride: isize,
+    width: usize,
+    len: usize,
+    panel: *mut T,
+    row: usize,
+) {
+    let whole = width - width % S::LANES;
+    for k in 0..len {
+        // SAFETY: `width` elements of row k, which the caller vouches for, and what lies between them.
+        unsafe {
+            let (source, panel) = (source.offset(k as isize * stride), panel.add(k * row));
+            for j in (0..whole).step_by(S::LANES) {
+                s.store(panel.add(j), s.load_every_second(source.add(2 * j)));
+            }
+            for j in whole..width {
+                *panel.add(j) = *source.add(2 * j);
+            }
+        }
     }
 }
 

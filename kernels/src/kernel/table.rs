@@ -101,6 +101,7 @@ macro_rules! kernel_table {
                     deal: deal::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
+                    every_second: every_second::<T>,
                     sort: sort::<T>,
                     chains: chains_entry::<T>,
                     half: $crate::kernel::last(&[None, $(Some($half::table()))?]),
@@ -194,6 +195,25 @@ macro_rules! kernel_table {
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::pack::transpose::<T, $narrow>($narrow(()), source, stride, width, len, panel, row) }
+        }
+
+        /// # Safety
+        /// As [`Arrange`](crate::kernel::Arrange); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn every_second<T: Real>(
+            source: *const T,
+            stride: isize,
+            width: usize,
+            len: usize,
+            panel: *mut T,
+            row: usize,
+        ) where
+            $narrow: Transpose<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe {
+                $crate::pack::every_second::<T, $narrow>($narrow(()), source, stride, width, len, panel, row)
+            }
         }
 
         /// # Safety

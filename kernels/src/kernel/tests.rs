@@ -303,13 +303,48 @@ fn arranging_stays_inside<T: Real>() {
     }
 }
 
+fn thinning_out_stays_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa}, every second", T::NAME));
+            for (width, len) in (1..=4 * kernel.lanes + 1).flat_map(|width| DEPTHS.map(|len| (width, len))) {
+                for gap in [0, 1, 4] {
+                    let (long, row) = (2 * width - 1, width + gap);
+                    let stride = long + gap;
+                    let mut source = bench.lines(len, long, stride);
+                    let mut expected = vec![nan(); if len == 0 { 0 } else { (len - 1) * row + width }];
+                    for (p, j) in (0..len).flat_map(|p| (0..width).map(move |j| (p, j))) {
+                        expected[p * row + j] = source[p * stride + 2 * j];
+                    }
+                    // What lies between is nobody's.
+                    for (p, j) in (0..len).flat_map(|p| (0..width - 1).map(move |j| (p, j))) {
+                        source[p * stride + 2 * j + 1] = nan();
+                    }
+                    for edge in Edge::BOTH {
+                        let text = format!("{} {width} x {len} gap {gap} at its {edge:?}", bench.name);
+                        let [from, to, ..] = &mut bench.memory;
+                        let panel = to.place(&vec![nan(); expected.len()], edge);
+                        let (source, to) = (from.place(&source, edge).as_ptr(), panel.as_mut_ptr());
+                        // SAFETY: the operands are as large as the widths and strides say.
+                        named(&text, || unsafe { (kernel.every_second)(source, stride as isize, width, len, to, row) });
+                        assert_same_bits(panel, &expected, || text.clone());
+                    }
+                    bench.runs += 1;
+                }
+            }
+            assert_eq!(bench.runs, 3 * (4 * kernel.lanes + 1) * DEPTHS.len());
+        }
+    }
+}
+
 fn dealing_stays_inside<T: Real>() {
     for isa in Isa::available() {
         for kernel in tables::<T>(isa) {
             let bench = &mut Bench::<T>::new(format!("{} {isa}, dealing", T::NAME));
             for (strips, len) in (1..=4).flat_map(|strips| DEPTHS.map(|len| (strips, len))) {
-                for (gap, span) in [(0, 2), (3, 2), (0, 4), (3, 4)].map(|(gap, vectors)| (gap, vectors * kernel.lanes))
-                {
+                // Strips of B are whole vectors, those of A as wide as tiles are high.
+                let spans = [2 * kernel.lanes, 4 * kernel.lanes, 4, 6, 12];
+                for (gap, span) in [0, 3].into_iter().flat_map(|gap| spans.map(|span| (gap, span))) {
                     let (width, step) = (strips * span, len * span + gap);
                     let stride = width + gap;
                     let source = bench.lines(len, width, stride);
@@ -318,7 +353,8 @@ fn dealing_stays_inside<T: Real>() {
                         expected[j / span * step + p * span + j % span] = source[p * stride + j];
                     }
                     for edge in Edge::BOTH {
-                        let text = format!("{} {strips} strips, {len} rows, gap {gap} at its {edge:?}", bench.name);
+                        let text =
+                            format!("{} {strips} strips of {span}, {len} rows, gap {gap} at its {edge:?}", bench.name);
                         let [from, to, ..] = &mut bench.memory;
                         let panels = to.place(&vec![nan(); expected.len()], edge);
                         let (source, to) = (from.place(&source, edge).as_ptr(), panels.as_mut_ptr());
@@ -331,7 +367,7 @@ fn dealing_stays_inside<T: Real>() {
                     bench.runs += 1;
                 }
             }
-            assert_eq!(bench.runs, 4 * 4 * DEPTHS.len());
+            assert_eq!(bench.runs, 4 * 10 * DEPTHS.len());
         }
     }
 }
@@ -352,5 +388,6 @@ both! {
     every_packing_tile_stays_inside_its_operands_and_its_panel: packing_stays_inside;
     every_row_vector_stays_inside_its_operands: columns_stay_inside;
     every_copy_and_transpose_stays_inside_its_operands: arranging_stays_inside;
+    every_thinning_out_stays_inside_its_operands: thinning_out_stays_inside;
     every_deal_stays_inside_its_operands: dealing_stays_inside;
 }

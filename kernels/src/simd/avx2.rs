@@ -116,6 +116,16 @@ impl Transpose<f32> for Avx2 {
             ]
         }
     }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f32) -> __m256 {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe {
+            // Elements 0, 2, 8, 10 of the low halves, and 4, 6, 12, 14 of the high ones.
+            let both = _mm256_shuffle_ps::<0xd8>(_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(7)));
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(_mm256_castps_pd(both)))
+        }
+    }
 }
 
 impl Simd<f64> for Avx2 {
@@ -168,6 +178,16 @@ impl Transpose<f64> for Avx2 {
                 _mm_loadu_pd(q.offset(stride)),
             );
             [_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1)]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f64) -> __m256d {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe {
+            // Elements 0 and 4 of the low halves, and 2 and 6 of the high ones.
+            let both = _mm256_shuffle_pd::<0b1010>(_mm256_loadu_pd(p), _mm256_loadu_pd(p.add(3)));
+            _mm256_permute4x64_pd::<0xd8>(both)
         }
     }
 }

@@ -101,7 +101,7 @@ macro_rules! no_halves {
 }
 use no_halves;
 
-/// Vectors short enough to transpose fast: those of AVX-512 are left to AVX2.
+/// Vectors short enough to rearrange fast: those of AVX-512 are left to AVX2.
 pub(crate) trait Transpose<T: Real>: Simd<T> {
     /// A few vectors.
     type Columns: AsRef<[Self::Vector]>;
@@ -113,6 +113,12 @@ pub(crate) trait Transpose<T: Real>: Simd<T> {
     /// # Safety
     /// The elements must be readable.
     unsafe fn load_columns(self, p: *const T, stride: isize) -> Self::Columns;
+
+    /// Reads every second element from `p` on, and no further than the last of them.
+    ///
+    /// # Safety
+    /// These elements, and those between them, must be readable.
+    unsafe fn load_every_second(self, p: *const T) -> Self::Vector;
 }
 
 /// Scalar code that is compiled once for each instruction set and left to the compiler to vectorise. Its `run`, and

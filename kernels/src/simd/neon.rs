@@ -159,6 +159,15 @@ impl Transpose<f32> for Neon {
             ]
         }
     }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f32) -> float32x4_t {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe {
+            let (first, second) = (vld1q_f32(p), vld1q_f32(p.add(3)));
+            vcombine_f32(vget_low_f32(vuzp1q_f32(first, first)), vget_low_f32(vuzp2q_f32(second, second)))
+        }
+    }
 }
 
 impl Transpose<f64> for Neon {
@@ -172,5 +181,11 @@ impl Transpose<f64> for Neon {
             let (r0, r1) = (vld1q_f64(p), vld1q_f64(p.offset(stride)));
             [vzip1q_f64(r0, r1), vzip2q_f64(r0, r1)]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f64) -> float64x2_t {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe { vzip2q_f64(vdupq_n_f64(*p), vld1q_f64(p.add(1))) }
     }
 }

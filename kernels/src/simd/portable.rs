@@ -67,6 +67,12 @@ impl<T: Real> Transpose<T> for Portable {
         // SAFETY: the caller vouches for the elements.
         array::from_fn(|j| array::from_fn(|i| unsafe { *p.offset(i as isize * stride).add(j) }))
     }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const T) -> [T; LANES] {
+        // SAFETY: the caller vouches for the elements.
+        array::from_fn(|i| unsafe { *p.add(2 * i) })
+    }
 }
 
 kernel_table!(
