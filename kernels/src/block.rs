@@ -25,9 +25,7 @@ impl Blocks {
         let nc = (caches.l3.max(4 * caches.l2) / 4 / (element * kc)).max(4 * strip);
         Self { mc, kc, nc }
     }
-}
 
-impl Blocks {
     /// The sizes where strips of `strip` columns stream past one tile's rows of A, `tall` of them: these take half of the
     /// first level. A block of A takes three eighths of the second level, if it is packed; a block of B is a small share
     /// of the third, for it is packed and read again at once.

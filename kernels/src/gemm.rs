@@ -186,8 +186,7 @@ impl<T: Real> Product<T> {
     /// The whole product.
     ///
     /// # Safety
-    /// All elements that the axes reach must be readable, C's writable and nobody else's, and no two elements of C may
-    /// share an address.
+    /// As [`Product::compute`], for all of C.
     ///
     /// # Panics
     /// If a block size is 0.

@@ -237,7 +237,7 @@ pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
 /// in the source and `row` in the panel.
 ///
 /// # Safety
-/// The source must be readable, but for what lies between the rows, and the panel writable.
+/// The rows of the source must be readable, with what lies between their elements, and the panel writable.
 #[inline(always)]
 pub(crate) unsafe fn every_second<T: Real, S: Transpose<T>>(
     s: S,
@@ -250,7 +250,7 @@ pub(crate) unsafe fn every_second<T: Real, S: Transpose<T>>(
 ) {
     let whole = width - width % S::LANES;
     for k in 0..len {
-        // SAFETY: `width` elements of row k, which the caller vouches for, and what lies between them.
+        // SAFETY: `width` elements of row k and what lies between them, which the caller vouches for.
         unsafe {
             let (source, panel) = (source.offset(k as isize * stride), panel.add(k * row));
             for j in (0..whole).step_by(S::LANES) {

@@ -1,6 +1,5 @@
 //! How a product is computed: a pure function of its shape, its layout and the machine. No plan changes a bit of it.
 
-use crate::Isa;
 use crate::block::{Blocks, even};
 use crate::cache::Caches;
 use crate::gemm::Tuning;
@@ -173,9 +172,9 @@ const PAGE: usize = 4096;
 const LINE: usize = 64;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
-/// Up to this many rows, B is not worth packing, wherever it is.
+/// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
-/// Up to this many rows, a B that the second level does not hold is better streamed than packed.
+/// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles.
 const SOME_ROWS: usize = 96;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
@@ -190,18 +189,19 @@ impl Plan {
         let vectors = vectors(m);
         let (strip, tall) = (vectors * kernel.lanes, kernel.whole[1].len());
         let caches = Caches::of_this_core();
-        let forced = tuning.copied().unwrap_or(Tuning::on(Isa::Portable));
-        let task = &Task { a_in_place: task.a_in_place && forced.a != Some(Reading::Packed), ..*task };
+        let (blocks, a_forced, b_forced, order) =
+            tuning.map_or((None, None, None, None), |t| (t.blocks, t.a, t.b, t.order));
+        let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
         let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
-        let b = [forced.b.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
+        let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let streamed = b == Reading::Streamed;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
-        // With a short k, C is what takes the time: it is written row by row. So it is by flat tiles, which have to be fed
-        // B's rows as fast as streams alone can be: from panels, and along rows of C.
+        // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
+        // multiply-add that all of it has to come in long streams, of which a few strips have none.
         let strips_inside = streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip;
-        let order = forced.order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
+        let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, 2 * kernel.lanes);
         let usual = match streams {
@@ -217,9 +217,9 @@ impl Plan {
         let a_wish =
             if (a_spread || a_folded) && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
-        let a = [forced.a.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
+        let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = forced.blocks.unwrap_or(task.blocks((a, b), usual, shape, streams.then_some(caches)));
+        let most = blocks.unwrap_or(task.blocks((a, b), usual, shape, streams.then_some(caches)));
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
         let strips_inside = order == Order::StripsInside;
         let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, tall) };

@@ -41,8 +41,8 @@ impl<T: Real> Product<T> {
     /// The part `rows x cols` of the product.
     ///
     /// # Safety
-    /// All elements that the axes reach must be readable, C's writable and nobody else's, and no two elements of C may
-    /// share an address. The part must be this task's alone.
+    /// All elements that the axes reach must be readable, and what lies between columns of A and B that are two apart; C's
+    /// elements must be writable and nobody else's, and no two of them may share an address. The part must be this task's alone.
     pub(crate) unsafe fn compute(
         &self,
         kernel: &'static Kernel<T>,
