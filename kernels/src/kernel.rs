@@ -33,7 +33,7 @@ mod table;
 mod tests;
 
 pub(crate) use chains::chains;
-use opaque::{opaque, opaque_here};
+pub(crate) use opaque::{opaque, opaque_here};
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Run};
 pub(crate) use table::{kernel_table, last};
@@ -115,7 +115,7 @@ pub(crate) fn f64(isa: Isa) -> Option<&'static Kernel<f64>> {
 fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>>
 where
     Avx2: Transpose<T>,
-    Avx512: Simd<T>,
+    Avx512: Transpose<T>,
     Avx512Half: Simd<T>,
 {
     match isa {

@@ -209,27 +209,26 @@ pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
     panel: *mut T,
     row: usize,
 ) {
-    let (wide, long) = (width - width % S::LANES, len - len % S::COLUMNS);
-    let one = |j: usize, k: usize| {
-        // SAFETY: element (j, k), which the caller vouches for.
-        unsafe { *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k) };
-    };
-    for j in (0..wide).step_by(S::LANES) {
-        for k in (0..long).step_by(S::COLUMNS) {
+    for j in (0..width).step_by(S::LANES) {
+        let lanes = S::LANES.min(width - j);
+        let mask = s.mask(lanes);
+        for k in (0..len).step_by(S::COLUMNS) {
+            let count = S::COLUMNS.min(len - k);
             // SAFETY: a part of the source, and its place in the panel.
             unsafe {
-                let columns = s.load_columns(source.offset(j as isize * stride).add(k), stride);
-                for (i, &v) in columns.as_ref().iter().enumerate() {
-                    s.store(panel.add((k + i) * row + j), v);
+                let source = source.offset(j as isize * stride).add(k);
+                if lanes == S::LANES && count == S::COLUMNS {
+                    for (i, &v) in s.load_columns(source, stride).as_ref().iter().enumerate() {
+                        s.store(panel.add((k + i) * row + j), v);
+                    }
+                } else {
+                    let columns = s.load_some_columns(source, stride, lanes, count);
+                    for (i, &v) in columns.as_ref().iter().enumerate().take(count) {
+                        s.store_first(panel.add((k + i) * row + j), mask, v);
+                    }
                 }
             }
         }
-        for k in long..len {
-            (j..j + S::LANES).for_each(|j| one(j, k));
-        }
-    }
-    for j in wide..width {
-        (0..len).for_each(|k| one(j, k));
     }
 }
 

@@ -126,11 +126,14 @@ impl Task {
         let columns = self.a_row == 1;
         match (a, b, streams) {
             // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
-            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 32 / self.element, nc: 8 * usual.nc, ..usual },
-            (_, Reading::Streamed, _) if self.m <= FEW_ROWS => {
-                Blocks { kc: if tall < TALL { 16 } else { 32 }, nc: 2 * usual.nc, ..usual }
+            (_, Reading::Streamed, _) if self.m < 4 => {
+                Blocks { kc: if tall < TALL { 32 / self.element } else { 8 }, nc: 8 * usual.nc, ..usual }
             }
-            (_, Reading::Streamed, _) => Blocks { kc: 64, nc: 512, ..usual },
+            (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
+                Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
+            }
+            (_, Reading::Streamed, _) if self.m <= FEW_ROWS => Blocks { kc: 256 / self.element, nc: 512, ..usual },
+            (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
             // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
             // to A.
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
@@ -213,9 +216,15 @@ impl Plan {
         let a_bytes = element * m * if streams { k.min(usual.kc) } else { k };
         let a_spread =
             task.a_row == 1 && (a_bytes > caches.l2 / if streams { 2 } else { 4 } || task.is_aliased(task.a_depth));
-        let a_folded = streams && task.is_aliased(task.a_row) && n > SHORT;
-        let a_wish =
-            if (a_spread || a_folded) && m > FEW_ROWS && !streamed { Reading::Packed } else { Reading::InPlace };
+        let a_folded = task.is_aliased(task.a_row) && n > SHORT;
+        let a_wish = if a_spread && m > FEW_ROWS && !streamed
+            || a_folded && streams && m > FEW_ROWS
+            || a_folded && streamed && tall >= TALL && m > FEW_WAYS
+        {
+            Reading::Packed
+        } else {
+            Reading::InPlace
+        };
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 

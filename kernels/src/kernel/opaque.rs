@@ -5,7 +5,7 @@ macro_rules! opaque {
         $(#[$doc])*
         #[inline(always)]
         #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(unused_mut))]
-        pub(super) fn $name(mut x: isize) -> isize {
+        pub(crate) fn $name(mut x: isize) -> isize {
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             // SAFETY: no instruction.
             unsafe {

@@ -9,6 +9,7 @@ macro_rules! kernel_table {
         $token:ident,
         [$($attribute:meta)?],
         narrow: $narrow:ident,
+        squares: $square:ident,
         half: [$($half:ident)?],
         one: [$($one:literal)+],
         two: [$($two:literal)+],
@@ -24,6 +25,7 @@ macro_rules! kernel_table {
             where
                 $token: Simd<T>,
                 $narrow: Transpose<T>,
+                $square: Transpose<T>,
                 $($half: Simd<T>,)?
             {
                 Self::table()
@@ -34,6 +36,7 @@ macro_rules! kernel_table {
             where
                 $token: Simd<T>,
                 $narrow: Transpose<T>,
+                $square: Transpose<T>,
                 $($half: Simd<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
@@ -139,10 +142,10 @@ macro_rules! kernel_table {
         $(#[$attribute])?
         unsafe fn columns<T: Real>(job: &$crate::thin::Columns<T>)
         where
-            $narrow: Transpose<T>,
+            $square: Transpose<T>,
         {
             // SAFETY: as for `tiles`.
-            unsafe { $crate::thin::columns::<T, $narrow>($narrow(()), job) }
+            unsafe { $crate::thin::columns::<T, $square>($square(()), job) }
         }
 
         /// # Safety
@@ -152,6 +155,7 @@ macro_rules! kernel_table {
         where
             $token: Simd<T>,
             $narrow: Transpose<T>,
+            $square: Transpose<T>,
             $($half: Simd<T>,)?
         {
             // SAFETY: as for `tiles`.
@@ -191,10 +195,10 @@ macro_rules! kernel_table {
             panel: *mut T,
             row: usize,
         ) where
-            $narrow: Transpose<T>,
+            $square: Transpose<T>,
         {
             // SAFETY: as for `tiles`.
-            unsafe { $crate::pack::transpose::<T, $narrow>($narrow(()), source, stride, width, len, panel, row) }
+            unsafe { $crate::pack::transpose::<T, $square>($square(()), source, stride, width, len, panel, row) }
         }
 
         /// # Safety
@@ -208,11 +212,11 @@ macro_rules! kernel_table {
             panel: *mut T,
             row: usize,
         ) where
-            $narrow: Transpose<T>,
+            $square: Transpose<T>,
         {
             // SAFETY: as for `tiles`.
             unsafe {
-                $crate::pack::every_second::<T, $narrow>($narrow(()), source, stride, width, len, panel, row)
+                $crate::pack::every_second::<T, $square>($square(()), source, stride, width, len, panel, row)
             }
         }
 

@@ -14,6 +14,7 @@ kernel_table!(
     Avx2,
     [target_feature(enable = "avx2,fma")],
     narrow: Avx2,
+    squares: Avx2,
     half: [],
     one: [1 2 3 4 5 6 7 8 9 10 11 12],
     two: [1 2 3 4 5 6],

@@ -43,6 +43,7 @@ kernel_table!(
     Avx512,
     [target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
     narrow: Avx2,
+    squares: Avx512,
     half: [Avx512Half],
     one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
     two: [1 2 3 4 5 6 7 8 9 10 11 12],
@@ -136,6 +137,136 @@ impl Simd<f64> for Avx512 {
     }
 }
 
+// No closures here: they would be compiled without the instructions.
+impl Transpose<f32> for Avx512 {
+    type Columns = [__m512; 16];
+    const COLUMNS: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load_columns(self, p: *const f32, stride: isize) -> [__m512; 16] {
+        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
+        unsafe {
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_loadu_ps(p.offset(i as isize * stride));
+            }
+            columns_ps(rows)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some_columns(self, p: *const f32, stride: isize, count: usize, columns: usize) -> [__m512; 16] {
+        // SAFETY: as in `load_columns`; elements whose lanes are not set are not touched.
+        unsafe {
+            let mask = u16::MAX >> (16 - columns);
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_maskz_loadu_ps(mask, p.offset(i.min(count - 1) as isize * stride));
+            }
+            columns_ps(rows)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f32) -> __m512 {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe {
+            let places = _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 14, 12, 10, 8, 6, 4, 2, 0);
+            _mm512_permutex2var_ps(_mm512_loadu_ps(p), places, _mm512_loadu_ps(p.add(15)))
+        }
+    }
+}
+
+/// The columns of a square of sixteen rows.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn columns_ps(rows: [__m512; 16]) -> [__m512; 16] {
+    // Quarter l of vector 4 q + j: rows 4 q to 4 q + 3 of column 4 l + j.
+    let mut fours = rows;
+    for q in 0..4 {
+        let [a, b, c, d] = [rows[4 * q], rows[4 * q + 1], rows[4 * q + 2], rows[4 * q + 3]];
+        let (low_ab, low_cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+        let (high_ab, high_cd) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+        fours[4 * q] = _mm512_shuffle_ps::<0x44>(low_ab, low_cd);
+        fours[4 * q + 1] = _mm512_shuffle_ps::<0xee>(low_ab, low_cd);
+        fours[4 * q + 2] = _mm512_shuffle_ps::<0x44>(high_ab, high_cd);
+        fours[4 * q + 3] = _mm512_shuffle_ps::<0xee>(high_ab, high_cd);
+    }
+    let mut columns = fours;
+    for j in 0..4 {
+        let [a, b, c, d] = [fours[j], fours[4 + j], fours[8 + j], fours[12 + j]];
+        let (even_ab, even_cd) = (_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d));
+        let (odd_ab, odd_cd) = (_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d));
+        columns[j] = _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd);
+        columns[4 + j] = _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd);
+        columns[8 + j] = _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd);
+        columns[12 + j] = _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd);
+    }
+    columns
+}
+
+impl Transpose<f64> for Avx512 {
+    type Columns = [__m512d; 8];
+    const COLUMNS: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load_columns(self, p: *const f64, stride: isize) -> [__m512d; 8] {
+        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
+        unsafe {
+            let mut rows = [_mm512_setzero_pd(); 8];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_loadu_pd(p.offset(i as isize * stride));
+            }
+            columns_pd(rows)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some_columns(self, p: *const f64, stride: isize, count: usize, columns: usize) -> [__m512d; 8] {
+        // SAFETY: as in `load_columns`; elements whose lanes are not set are not touched.
+        unsafe {
+            let mask = u8::MAX >> (8 - columns);
+            let mut rows = [_mm512_setzero_pd(); 8];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = _mm512_maskz_loadu_pd(mask, p.offset(i.min(count - 1) as isize * stride));
+            }
+            columns_pd(rows)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_every_second(self, p: *const f64) -> __m512d {
+        // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
+        unsafe {
+            let places = _mm512_set_epi64(15, 13, 11, 9, 6, 4, 2, 0);
+            _mm512_permutex2var_pd(_mm512_loadu_pd(p), places, _mm512_loadu_pd(p.add(7)))
+        }
+    }
+}
+
+/// The columns of a square of eight rows.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn columns_pd(rows: [__m512d; 8]) -> [__m512d; 8] {
+    // Quarter l of vector 2 q + j: rows 2 q and 2 q + 1 of column 2 l + j.
+    let mut twos = rows;
+    for q in 0..4 {
+        twos[2 * q] = _mm512_unpacklo_pd(rows[2 * q], rows[2 * q + 1]);
+        twos[2 * q + 1] = _mm512_unpackhi_pd(rows[2 * q], rows[2 * q + 1]);
+    }
+    let mut columns = twos;
+    for j in 0..2 {
+        let [a, b, c, d] = [twos[j], twos[2 + j], twos[4 + j], twos[6 + j]];
+        let (even_ab, even_cd) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0x88>(c, d));
+        let (odd_ab, odd_cd) = (_mm512_shuffle_f64x2::<0xdd>(a, b), _mm512_shuffle_f64x2::<0xdd>(c, d));
+        columns[j] = _mm512_shuffle_f64x2::<0x88>(even_ab, even_cd);
+        columns[2 + j] = _mm512_shuffle_f64x2::<0x88>(odd_ab, odd_cd);
+        columns[4 + j] = _mm512_shuffle_f64x2::<0xdd>(even_ab, even_cd);
+        columns[6 + j] = _mm512_shuffle_f64x2::<0xdd>(odd_ab, odd_cd);
+    }
+    columns
+}
+
 pub(crate) use half::Avx512Half;
 
 /// Vectors of 256 bits.
@@ -165,6 +296,7 @@ mod half {
         Avx512Half,
         [target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")],
         narrow: Avx2,
+        squares: Avx2,
         half: [],
         one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
         two: [1 2 3 4 5 6 7 8 9 10 11 12],

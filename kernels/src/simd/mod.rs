@@ -101,7 +101,7 @@ macro_rules! no_halves {
 }
 use no_halves;
 
-/// Vectors short enough to rearrange fast: those of AVX-512 are left to AVX2.
+/// Vectors whose elements can be rearranged.
 pub(crate) trait Transpose<T: Real>: Simd<T> {
     /// A few vectors.
     type Columns: AsRef<[Self::Vector]>;
@@ -114,12 +114,34 @@ pub(crate) trait Transpose<T: Real>: Simd<T> {
     /// The elements must be readable.
     unsafe fn load_columns(self, p: *const T, stride: isize) -> Self::Columns;
 
+    /// As [`Transpose::load_columns`], of `rows` rows and `columns` columns, at least one and not all of them. The lanes and
+    /// the columns beyond hold anything.
+    ///
+    /// # Safety
+    /// The elements must be readable.
+    #[inline(always)]
+    unsafe fn load_some_columns(self, p: *const T, stride: isize, rows: usize, columns: usize) -> Self::Columns {
+        let mut room = [T::ZERO; MOST_MOVED];
+        for i in 0..rows {
+            for j in 0..columns {
+                // SAFETY: an element that the caller vouches for.
+                room[i * Self::COLUMNS + j] = unsafe { *p.offset(i as isize * stride).add(j) };
+            }
+        }
+        const { assert!(Self::LANES * Self::COLUMNS <= MOST_MOVED) };
+        // SAFETY: the room has all rows and columns.
+        unsafe { self.load_columns(room.as_ptr(), Self::COLUMNS as isize) }
+    }
+
     /// Reads every second element from `p` on, and no further than the last of them.
     ///
     /// # Safety
     /// These elements, and those between them, must be readable.
     unsafe fn load_every_second(self, p: *const T) -> Self::Vector;
 }
+
+/// The most elements that are rearranged at once where they have to be gathered one by one.
+const MOST_MOVED: usize = 64;
 
 /// Scalar code that is compiled once for each instruction set and left to the compiler to vectorise. Its `run`, and
 /// all that it calls, must be `#[inline(always)]`: a function of its own would be compiled for the build's base set.

@@ -34,6 +34,7 @@ kernel_table!(
     Neon,
     [target_feature(enable = "neon")],
     narrow: Neon,
+    squares: Neon,
     half: [],
     one: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
     two: [1 2 3 4 5 6 7 8 9 10 11 12],

@@ -79,6 +79,7 @@ kernel_table!(
     Portable,
     [],
     narrow: Portable,
+    squares: Portable,
     half: [],
     one: [1 2 3 4],
     two: [1 2 3 4],
