@@ -103,11 +103,13 @@ impl Task {
         let some_rows = tall >= TALL && m <= SOME_ROWS && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
+        } else if self.is_upright(tall) {
+            Reading::Packed
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
         } else if few_rows || bytes <= caches.l2 / 4 {
             Reading::InPlace
-        } else if k > SHORT && (m <= MORE_ROWS || bytes <= 3 * caches.l2) {
+        } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
         } else {
             Reading::Packed
@@ -139,12 +141,25 @@ impl Task {
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
                 Blocks { kc: (usual.kc / 3).max(1), mc: 6 * usual.mc, ..usual }
             }
+            // Tall tiles use most of each line of the transposed A, as long as blocks leave it in the second level for the tile
+            // that uses the rest.
+            (Reading::InPlace, ..) if self.is_upright(tall) => Blocks { kc: usual.kc.min(256), ..usual },
+            (Reading::InPlace, _, None) if columns && self.is_aliased(self.a_depth) => {
+                Blocks { kc: usual.kc.min(512), ..usual }
+            }
             // Each tile's rows take a line for each element of depth, most of it for other tiles.
             (Reading::InPlace, _, Some(caches)) if columns => {
                 Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual }
             }
             _ => usual,
         }
+    }
+
+    /// Whether a transposed A that no cache holds meets so few columns, in tall tiles, that reading it once is most of the
+    /// work.
+    fn is_upright(&self, tall: usize) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > 1 << 20
     }
 
     /// Whether elements `stride` apart share a set of the first-level cache.
@@ -183,6 +198,9 @@ const SOME_ROWS: usize = 96;
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
 
+/// The most columns that are few beside the rows of a tall product.
+const NARROW: usize = 128;
+
 /// Tiles of fewer rows are flat: few accumulators for each element of C that they read and write.
 const TALL: usize = 12;
 
@@ -203,7 +221,8 @@ impl Plan {
 
         // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
         // multiply-add that all of it has to come in long streams, of which a few strips have none.
-        let strips_inside = streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip;
+        let strips_inside =
+            streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip || task.is_upright(tall);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, 2 * kernel.lanes);
@@ -214,8 +233,9 @@ impl Plan {
 
         // Of columns far apart, most of each line is for other tiles.
         let a_bytes = element * m * if streams { k.min(usual.kc) } else { k };
-        let a_spread =
-            task.a_row == 1 && (a_bytes > caches.l2 / if streams { 2 } else { 4 } || task.is_aliased(task.a_depth));
+        let a_spread = tall < TALL
+            && task.a_row == 1
+            && (a_bytes > caches.l2 / if streams { 2 } else { 4 } || task.is_aliased(task.a_depth));
         let a_folded = task.is_aliased(task.a_row) && n > SHORT;
         let a_wish = if a_spread && m > FEW_ROWS && !streamed
             || a_folded && streams && m > FEW_ROWS

@@ -114,14 +114,18 @@ impl<T: Real> Product<T> {
     unsafe fn columns(&self, kernel: &Kernel<T>, cols: Range<usize>) {
         let Self { a, b, beta, c } = self;
         let job = Columns {
+            m: 1,
             n: cols.len(),
             k: a.depth.len(),
             a: a.ptr,
+            a_row: 0,
             a_depth: a.depth.inner_stride(),
             b: b.ptr.wrapping_offset(b.along.offset(cols.start)),
             b_column: b.along.inner_stride(),
             beta: *beta,
             c: c.ptr.wrapping_offset(c.cols.offset(cols.start)),
+            c_row: 0,
+            c_column: 1,
         };
         // SAFETY: passed on from the caller.
         unsafe { (kernel.columns)(&job) };

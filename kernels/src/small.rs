@@ -5,6 +5,7 @@ use crate::cache::Caches;
 use crate::cut::{Cut, heights};
 use crate::kernel::{Kernel, Run};
 use crate::plan::vectors;
+use crate::thin::Columns;
 
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
 #[inline]
@@ -14,6 +15,9 @@ pub(crate) fn is_small<T>([m, n, k]: [usize; 3]) -> bool {
 
 /// A cube of this side is small on any machine.
 const TINY: usize = 64;
+
+/// Of so many rows and columns, a few columns are worth some of their own.
+const FEW_OF: usize = 64;
 
 /// Whether the product is no more work than that cube; or A and C each fit half the second level of cache, and B a
 /// quarter.
@@ -35,6 +39,28 @@ pub(crate) unsafe fn small<T: Real>(kernel: &'static Kernel<T>, run: &mut Run<'_
     let (vectors, a, c) = (vectors(m), run.a, run.c);
     run.c_far = m * n > TINY * TINY;
     let mut left = n;
+    let few = n % kernel.lanes;
+    if (1..=kernel.lanes / 8).contains(&few) && n.min(m) >= FEW_OF && run.a_depth == 1 {
+        // The last columns would fill a small part of a vector: their rows lie along the lanes instead.
+        let job = Columns {
+            m: few,
+            n: m,
+            k: run.k,
+            a: run.b.wrapping_add(n - few),
+            a_row: 1,
+            a_depth: run.b_depth,
+            b: run.a,
+            b_column: run.a_row,
+            beta: run.beta,
+            c: c.wrapping_add(n - few),
+            c_row: 1,
+            c_column: run.c_row,
+        };
+        // SAFETY: these columns of the product, seen transposed; `fma(a, b, c) = fma(b, a, c)`.
+        unsafe { (kernel.columns)(&job) };
+        left -= few;
+    }
+    let n = left;
     loop {
         let cut = Cut::new(kernel, vectors, left);
         let tiles = cut.tiles();

@@ -1,31 +1,40 @@
-//! A row vector times a matrix whose columns lie contiguous, so that no row of it is a vector in memory.
+//! A few rows times a matrix whose columns lie contiguous, so that no row of it is a vector in memory.
 //!
 //! Each element of the result is one chain, so the lanes of a vector cannot share a dot product: squares of the matrix
-//! are transposed in registers instead, and the lanes hold neighbouring columns.
+//! are transposed in registers instead, and the lanes hold neighbouring columns. Seen transposed, this is also what the
+//! last few columns of C are, which would fill a small part of a vector.
 
 use std::ops::Range;
 
 use crate::Real;
 use crate::kernel::{opaque_here, prefetch};
-use crate::simd::Transpose;
+use crate::simd::{Simd, Transpose};
 
-/// `c <- a B + beta c` with `c` contiguous.
+/// `C <- A B + beta C` with up to [`MOST_ROWS`] rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<T> {
-    /// Columns of B.
+    pub(crate) m: usize,
     pub(crate) n: usize,
-    /// Rows of B.
     pub(crate) k: usize,
+    /// Element (0, 0) of A.
     pub(crate) a: *const T,
-    /// From an element of `a` to the next.
+    /// From a row of A to the next, and from a column.
+    pub(crate) a_row: isize,
     pub(crate) a_depth: isize,
     /// Element (0, 0) of B.
     pub(crate) b: *const T,
     /// From a column of B to the next; a column's elements are neighbours.
     pub(crate) b_column: isize,
     pub(crate) beta: T,
+    /// Element (0, 0) of C.
     pub(crate) c: *mut T,
+    /// From a row of C to the next, and from a column.
+    pub(crate) c_row: isize,
+    pub(crate) c_column: isize,
 }
+
+/// The most rows.
+pub(crate) const MOST_ROWS: usize = 2;
 
 /// Bytes of vectors that are summed side by side: the chains of some hide the latency of others.
 const SIDE_BY_SIDE: usize = 128;
@@ -40,10 +49,11 @@ const PAGE: usize = 4096;
 /// How many visits before its own a line is asked for.
 const AHEAD: usize = 8;
 
-/// Computes all columns.
+/// Computes all of C.
 ///
 /// # Safety
-/// The elements of a, B and c must be readable; c's must be writable, nobody else's, and initialised unless `beta` is 0.
+/// The elements of A, B and C must be readable; C's must be writable, nobody else's, and initialised unless `beta` is 0. There
+/// must be 1 to [`MOST_ROWS`] rows.
 #[inline(always)]
 pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     // Lines that share a set of the cache push one another out.
@@ -51,50 +61,56 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     let most = SIDE_BY_SIDE / size_of::<S::Vector>() / if folded { 2 } else { 1 };
     let mut first = 0;
     while first < job.n {
-        let lanes = S::LANES.min(job.n - first);
         let groups = most.min((job.n - first) / S::LANES);
+        // The last vector is a whole one, if there is any; its first lanes have been written before.
+        let from = if groups == 0 { job.n.saturating_sub(S::LANES) } else { first };
+        let lanes = first - from..S::LANES.min(job.n);
         // SAFETY: each call stays within the columns of B, which the caller vouches for.
         unsafe {
-            first += match groups {
-                4.. => visits::<T, S, 4>(s, job, first, S::LANES),
-                2.. => visits::<T, S, 2>(s, job, first, S::LANES),
-                _ => visits::<T, S, 1>(s, job, first, lanes),
+            first += match (job.m, groups) {
+                (1, 4..) => visits::<T, S, 1, 4>(s, job, from, lanes),
+                (1, 2..) => visits::<T, S, 1, 2>(s, job, from, lanes),
+                (1, _) => visits::<T, S, 1, 1>(s, job, from, lanes),
+                (_, 2..) => visits::<T, S, MOST_ROWS, 2>(s, job, from, lanes),
+                (_, _) => visits::<T, S, MOST_ROWS, 1>(s, job, from, lanes),
             };
         }
     }
 }
 
-/// `G` groups of columns from `first` on, `lanes` of them in each: fewer than all only where there is one group. Returns how
-/// many columns these are.
+/// `G` groups of columns from `first` on, of which `lanes` are written: fewer than all only where there is one group. Returns
+/// how many columns these are.
 ///
 /// # Safety
-/// As [`columns`]; the columns must be there.
+/// As [`columns`]; the columns must be there, and the rows `M`.
 #[inline(always)]
-unsafe fn visits<T: Real, S: Transpose<T>, const G: usize>(
+unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     s: S,
     job: &Columns<T>,
     first: usize,
-    lanes: usize,
+    lanes: Range<usize>,
 ) -> usize {
-    let &Columns { n: _, k, a, a_depth, b, b_column, beta, c } = job;
-    let mut acc = [s.splat(T::ZERO); G];
+    let &Columns { k, b, b_column, beta, c, c_row, c_column, .. } = job;
+    let mut acc = [[s.splat(T::ZERO); M]; G];
     let group = S::LANES as isize * b_column;
-    let mask = s.mask(lanes);
     let visit = VISIT / size_of::<T>();
-    // SAFETY: every offset is that of an element of a, B or c.
+    let place = |g: usize, i: usize| (g * S::LANES) as isize * c_column + i as isize * c_row;
+    // SAFETY: every offset is that of an element of A, B or C.
     unsafe {
-        let c = c.add(first);
+        let c = c.offset(first as isize * c_column);
         let b = b.offset(first as isize * b_column);
         if beta != T::ZERO {
-            for (g, v) in acc.iter_mut().enumerate() {
-                *v = s.mul(s.splat(beta), s.load_first(c.add(g * S::LANES), mask));
+            for (g, acc) in acc.iter_mut().enumerate() {
+                for (i, v) in acc.iter_mut().enumerate() {
+                    *v = s.mul(s.splat(beta), read(s, (c.offset(place(g, i)), c_column), lanes.end));
+                }
             }
         }
         // Visits start where lines do, if those of all columns do.
         let alike = (b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(VISIT);
         let head = if alike { b.align_offset(VISIT).min(k) } else { 0 };
-        let whole = if lanes == S::LANES { head + (k - head) / visit * visit } else { head };
-        some(s, job, (b, lanes), 0..head, &mut acc);
+        let whole = if lanes.end == S::LANES { head + (k - head) / visit * visit } else { head };
+        some(s, job, (b, lanes.end), 0..head, &mut acc);
         for start in (head..whole).step_by(visit) {
             let mut b = b.add(start);
             // Group by group, which the compiler would otherwise mix until it runs out of registers.
@@ -102,50 +118,113 @@ unsafe fn visits<T: Real, S: Transpose<T>, const G: usize>(
                 for i in 0..S::LANES {
                     prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
                 }
-                let mut v = *acc.get_unchecked(g);
+                let acc = acc.get_unchecked_mut(g);
                 for p in (0..visit).step_by(S::COLUMNS) {
-                    for (i, &column) in s.load_columns(b.add(p), b_column).as_ref().iter().enumerate() {
-                        v = s.mul_add(s.splat(*a.offset((start + p + i) as isize * a_depth)), column, v);
-                    }
+                    multiply(s, job, start + p, s.load_columns(b.add(p), b_column).as_ref(), acc);
                 }
-                *acc.get_unchecked_mut(g) = v;
                 b = b.wrapping_offset(group);
             }
         }
-        some(s, job, (b, lanes), whole..k, &mut acc);
-        for (g, &v) in acc.iter().enumerate() {
-            s.store_first(c.add(g * S::LANES), mask, v);
+        some(s, job, (b, lanes.end), whole..k, &mut acc);
+        for (g, acc) in acc.iter().enumerate() {
+            for (i, &v) in acc.iter().enumerate() {
+                write(s, (c.offset(place(g, i)), c_column), lanes.clone(), v);
+            }
         }
     }
-    G * lanes
+    G * lanes.len()
 }
 
-/// A few multiply-adds in the chains of `G` groups of columns, `lanes` of them in each; the first starts at `b`.
+/// A part of each chain that need not be a whole visit; the first column starts at `b`.
 ///
 /// # Safety
 /// As [`visits`].
 #[inline(always)]
-unsafe fn some<T: Real, S: Transpose<T>, const G: usize>(
+unsafe fn some<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     s: S,
     job: &Columns<T>,
     (b, lanes): (*const T, usize),
     range: Range<usize>,
-    acc: &mut [S::Vector; G],
+    acc: &mut [[S::Vector; M]; G],
 ) {
     for p in range.clone().step_by(S::COLUMNS) {
         let count = S::COLUMNS.min(range.end - p);
         for (g, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: every offset is that of an element of a or B.
+            // SAFETY: every offset is that of an element of B.
             unsafe {
                 let b = b.offset((g * S::LANES) as isize * job.b_column).add(p);
-                let columns = match lanes == S::LANES && count == S::COLUMNS {
-                    true => s.load_columns(b, job.b_column),
-                    false => s.load_some_columns(b, job.b_column, lanes, count),
-                };
-                for (i, &column) in columns.as_ref().iter().enumerate().take(count) {
-                    *acc = s.mul_add(s.splat(*job.a.offset((p + i) as isize * job.a_depth)), column, *acc);
+                if lanes == S::LANES && count == S::COLUMNS {
+                    multiply(s, job, p, s.load_columns(b, job.b_column).as_ref(), acc);
+                } else {
+                    let columns = s.load_some_columns(b, job.b_column, lanes, count);
+                    multiply(s, job, p, &columns.as_ref()[..count], acc);
                 }
             }
         }
     }
 }
+
+/// The multiply-adds of some rows of B, which are those from `p` on.
+///
+/// # Safety
+/// There must be so many columns of A, and `M` rows.
+#[inline(always)]
+unsafe fn multiply<T: Real, S: Transpose<T>, const M: usize>(
+    s: S,
+    job: &Columns<T>,
+    p: usize,
+    rows_of_b: &[S::Vector],
+    acc: &mut [S::Vector; M],
+) {
+    let mut sums = *acc;
+    let mut a = job.a.wrapping_offset(p as isize * job.a_depth);
+    for &b in rows_of_b {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: passed on from the caller.
+            *sum = s.mul_add(s.splat(unsafe { *a.offset(i as isize * job.a_row) }), b, *sum);
+        }
+        a = a.wrapping_offset(job.a_depth);
+    }
+    *acc = sums;
+}
+
+/// Reads `lanes` elements, `step` apart.
+///
+/// # Safety
+/// They must be readable.
+#[inline(always)]
+unsafe fn read<T: Real, S: Simd<T>>(s: S, (from, step): (*const T, isize), lanes: usize) -> S::Vector {
+    // SAFETY: passed on from the caller; the room has a vector.
+    unsafe {
+        if step == 1 {
+            return s.load_first(from, s.mask(lanes));
+        }
+        let mut room = [T::ZERO; MOST_LANES];
+        for (lane, x) in room.iter_mut().enumerate().take(lanes) {
+            *x = *from.offset(lane as isize * step);
+        }
+        s.load(room.as_ptr())
+    }
+}
+
+/// Writes `lanes` of a vector, whose elements go `step` apart.
+///
+/// # Safety
+/// They must be writable.
+#[inline(always)]
+unsafe fn write<T: Real, S: Simd<T>>(s: S, (to, step): (*mut T, isize), lanes: Range<usize>, v: S::Vector) {
+    // SAFETY: passed on from the caller; the room has a vector.
+    unsafe {
+        if step == 1 && lanes.start == 0 {
+            return s.store_first(to, s.mask(lanes.end), v);
+        }
+        let mut room = [T::ZERO; MOST_LANES];
+        s.store(room.as_mut_ptr(), v);
+        for lane in lanes {
+            *to.offset(lane as isize * step) = room[lane];
+        }
+    }
+}
+
+/// The most elements of a vector.
+const MOST_LANES: usize = 16;
