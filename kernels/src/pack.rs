@@ -200,33 +200,74 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
 /// # Safety
 /// The source must be readable and the panel writable.
 #[inline(always)]
-pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>>(
+pub(crate) unsafe fn transpose<T: Real, S: Transpose<T>, N: Transpose<T>>(
+    (s, narrow): (S, N),
+    (source, stride): (*const T, isize),
+    (width, len): (usize, usize),
+    (panel, row): (*mut T, usize),
+) {
+    let (wide, long) = (width - width % S::LANES, len - len % S::COLUMNS);
+    // SAFETY: parts of the source, and their places in the panel.
+    unsafe {
+        squares(s, (source, stride), (wide, long), (panel, row));
+        let below = (source.wrapping_offset(wide as isize * stride), panel.wrapping_add(wide));
+        if S::SOME_IS_FAST && wide < width {
+            let mask = s.mask(width - wide);
+            for k in (0..long).step_by(S::COLUMNS) {
+                let columns = s.load_some_columns(below.0.add(k), stride, width - wide, S::COLUMNS);
+                for (i, &v) in columns.as_ref().iter().enumerate() {
+                    s.store_first(below.1.add((k + i) * row), mask, v);
+                }
+            }
+        } else {
+            pieces(narrow, (below.0, stride), (width - wide, long), (below.1, row));
+        }
+        pieces(narrow, (source.wrapping_add(long), stride), (width, len - long), (panel.wrapping_add(long * row), row));
+    }
+}
+
+/// [`transpose`] where there are whole squares only.
+///
+/// # Safety
+/// As [`transpose`].
+#[inline(always)]
+unsafe fn squares<T: Real, S: Transpose<T>>(
     s: S,
-    source: *const T,
-    stride: isize,
-    width: usize,
-    len: usize,
-    panel: *mut T,
-    row: usize,
+    (source, stride): (*const T, isize),
+    (width, len): (usize, usize),
+    (panel, row): (*mut T, usize),
 ) {
     for j in (0..width).step_by(S::LANES) {
-        let lanes = S::LANES.min(width - j);
-        let mask = s.mask(lanes);
         for k in (0..len).step_by(S::COLUMNS) {
-            let count = S::COLUMNS.min(len - k);
             // SAFETY: a part of the source, and its place in the panel.
             unsafe {
-                let source = source.offset(j as isize * stride).add(k);
-                if lanes == S::LANES && count == S::COLUMNS {
-                    for (i, &v) in s.load_columns(source, stride).as_ref().iter().enumerate() {
-                        s.store(panel.add((k + i) * row + j), v);
-                    }
-                } else {
-                    let columns = s.load_some_columns(source, stride, lanes, count);
-                    for (i, &v) in columns.as_ref().iter().enumerate().take(count) {
-                        s.store_first(panel.add((k + i) * row + j), mask, v);
-                    }
+                let columns = s.load_columns(source.offset(j as isize * stride).add(k), stride);
+                for (i, &v) in columns.as_ref().iter().enumerate() {
+                    s.store(panel.add((k + i) * row + j), v);
                 }
+            }
+        }
+    }
+}
+
+/// [`transpose`] of what may not be whole squares: the rest one by one.
+///
+/// # Safety
+/// As [`transpose`].
+#[inline(always)]
+unsafe fn pieces<T: Real, S: Transpose<T>>(
+    s: S,
+    (source, stride): (*const T, isize),
+    (width, len): (usize, usize),
+    (panel, row): (*mut T, usize),
+) {
+    let (wide, long) = (width - width % S::LANES, len - len % S::COLUMNS);
+    // SAFETY: elements that the caller vouches for.
+    unsafe {
+        squares(s, (source, stride), (wide, long), (panel, row));
+        for j in 0..width {
+            for k in if j < wide { long } else { 0 }..len {
+                *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k);
             }
         }
     }

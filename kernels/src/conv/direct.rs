@@ -29,6 +29,8 @@ use crate::{Real, team};
 
 /// Pixels that are transposed at once, so that both sides of the copy stay near.
 const RUN: usize = 32;
+/// How many channels before its turn a strip's filters are asked for.
+const CHANNELS_AHEAD: isize = 8;
 /// Elements of a filter that are read at once.
 const RUN_OF_FILTER: usize = 256;
 
@@ -235,6 +237,11 @@ impl<T: Real> Direct<'_, T> {
             for c in 0..depth.channels {
                 let (from, to) = (filters.wrapping_offset(c as isize * channel), panel.add(c * span));
                 if dense {
+                    // Those of the channels after it lie far away.
+                    if output == taps as isize {
+                        let later = from.wrapping_offset(CHANNELS_AHEAD * channel);
+                        prefetch(later.wrapping_add(depth.tap), strip.width * taps);
+                    }
                     (self.kernel.transpose)(from.add(depth.tap), output, strip.width, depth.taps, to, tap);
                     continue;
                 }

@@ -195,10 +195,18 @@ macro_rules! kernel_table {
             panel: *mut T,
             row: usize,
         ) where
+            $narrow: Transpose<T>,
             $square: Transpose<T>,
         {
             // SAFETY: as for `tiles`.
-            unsafe { $crate::pack::transpose::<T, $square>($square(()), source, stride, width, len, panel, row) }
+            unsafe {
+                $crate::pack::transpose::<T, $square, $narrow>(
+                    ($square(()), $narrow(())),
+                    (source, stride),
+                    (width, len),
+                    (panel, row),
+                )
+            }
         }
 
         /// # Safety

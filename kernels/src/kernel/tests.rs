@@ -5,7 +5,7 @@ use std::iter::successors;
 use super::{Ahead, Kernel, Multiply, Run};
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::{Source, assert_same_bits};
-use crate::thin::Columns;
+use crate::thin::{Columns, MOST_ROWS};
 use crate::{Isa, Real};
 
 /// Depths: none, one, a few, and more than a vector has lanes.
@@ -21,7 +21,8 @@ struct Bench<T> {
 
 impl<T: Real> Bench<T> {
     fn new(name: String) -> Self {
-        let largest = 3 * 24 * 3 * 128;
+        // Tiles, and columns a page apart.
+        let largest = (3 * 24 * 3 * 128).max(6 * 16 * 4096 / size_of::<T>());
         Self { source: Source::new(1), memory: [(); 5].map(|()| Guarded::new(largest)), name, runs: 0 }
     }
 
@@ -236,30 +237,44 @@ fn columns_stay_inside<T: Real>() {
     for isa in Isa::available() {
         for kernel in tables::<T>(isa) {
             let bench = &mut Bench::<T>::new(format!("{} {isa}, columns", T::NAME));
-            for (n, k) in (1..=6 * kernel.lanes).flat_map(|n| DEPTHS.map(|k| (n, k))) {
-                let (gap, a_depth) = (bench.source.choose(&[0, 3]), bench.source.choose(&[1, 2]));
-                let (a, b, c) = (bench.lines(k, 1, a_depth), bench.lines(n, k, k + gap), bench.lines(1, n, n));
+            // The last are several visits deep.
+            let depths = [0_usize, 1, 2, 5, 17, 50];
+            for (n, k) in (1..=6 * kernel.lanes).flat_map(|n| depths.map(|k| (n, k))) {
+                let m = bench.source.between(1, MOST_ROWS);
+                // Columns a few elements apart, whole lines, and what shares a set of the cache.
+                let [line, page] = [64, 4096].map(|bytes| bytes / size_of::<T>());
+                let b_column = bench.source.choose(&[k, k + 3, k.next_multiple_of(line), k.next_multiple_of(page)]);
+                let a_row = bench.source.between(1, 3);
+                let a_depth = m * a_row;
+                let along = bench.source.between(0, 1) == 0;
+                let (c_row, c_column) = if along { (n, 1) } else { (1, m) };
+                let (a, b, c) = (bench.lines(k, a_depth, a_depth), bench.lines(n, k, b_column), bench.lines(m, n, n));
                 let beta = bench.source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
-                let expected: Vec<T> = (0..n)
-                    .map(|j| {
-                        let start = if beta == T::ZERO { T::ZERO } else { beta * c[j] };
-                        (0..k).fold(start, |acc, p| a[p * a_depth].mul_add(b[j * (k + gap) + p], acc))
-                    })
-                    .collect();
-                let start = if beta == T::ZERO { vec![nan(); n] } else { c };
+                let mut expected = vec![T::ZERO; m * n];
+                for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    let at = i * c_row + j * c_column;
+                    let start = if beta == T::ZERO { T::ZERO } else { beta * c[at] };
+                    let chain = |acc: T, p: usize| a[p * a_depth + i * a_row].mul_add(b[j * b_column + p], acc);
+                    expected[at] = (0..k).fold(start, chain);
+                }
+                let start = if beta == T::ZERO { vec![nan(); m * n] } else { c };
                 for edge in Edge::BOTH {
-                    let text = format!("{} n {n} k {k} gap {gap} at its {edge:?}", bench.name);
+                    let text = format!("{} {m}x{n}x{k}, columns {b_column} apart, at its {edge:?}", bench.name);
                     let [for_a, for_b, for_c, ..] = &mut bench.memory;
                     let found = for_c.place(&start, edge);
                     let job = Columns {
+                        m,
                         n,
                         k,
                         a: for_a.place(&a, edge).as_ptr(),
+                        a_row: a_row as isize,
                         a_depth: a_depth as isize,
                         b: for_b.place(&b, edge).as_ptr(),
-                        b_column: (k + gap) as isize,
+                        b_column: b_column as isize,
                         beta,
                         c: found.as_mut_ptr(),
+                        c_row: c_row as isize,
+                        c_column: c_column as isize,
                     };
                     // SAFETY: the operands are as large as the job says, and the CPU has the instructions.
                     named(&text, || unsafe { (kernel.columns)(&job) });
@@ -267,7 +282,7 @@ fn columns_stay_inside<T: Real>() {
                 }
                 bench.runs += 1;
             }
-            assert_eq!(bench.runs, 6 * kernel.lanes * DEPTHS.len());
+            assert_eq!(bench.runs, 6 * kernel.lanes * depths.len());
         }
     }
 }

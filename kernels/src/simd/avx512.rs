@@ -141,6 +141,7 @@ impl Simd<f64> for Avx512 {
 impl Transpose<f32> for Avx512 {
     type Columns = [__m512; 16];
     const COLUMNS: usize = 16;
+    const SOME_IS_FAST: bool = true;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f32, stride: isize) -> [__m512; 16] {
@@ -208,6 +209,7 @@ fn columns_ps(rows: [__m512; 16]) -> [__m512; 16] {
 impl Transpose<f64> for Avx512 {
     type Columns = [__m512d; 8];
     const COLUMNS: usize = 8;
+    const SOME_IS_FAST: bool = true;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f64, stride: isize) -> [__m512d; 8] {

@@ -107,6 +107,8 @@ pub(crate) trait Transpose<T: Real>: Simd<T> {
     type Columns: AsRef<[Self::Vector]>;
     /// How many.
     const COLUMNS: usize;
+    /// Whether some rows are read as fast as all of them.
+    const SOME_IS_FAST: bool = false;
 
     /// Reads `LANES` rows of `COLUMNS` neighbouring elements, `stride` elements apart, and returns their columns.
     ///
