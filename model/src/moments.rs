@@ -3,6 +3,7 @@
 use fathom_kernels::Activation;
 
 use crate::Expectation;
+use crate::sensitivity::{Of, Sensitivity};
 
 /// Expectations under the standard normal, and the constants of the paper's Condition on sigma.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,6 +12,10 @@ pub struct Moments {
     pub c_sigma: f64,
     /// chi_1 = c_sigma E[sigma'(z)^2].
     pub chi1: f64,
+    /// chi_parallel = c_sigma d E[sigma(sqrt(q) z)^2] / dq at q = 1: by how much a layer multiplies a small change of a sample's
+    /// variance, as chi_1 is for the angle between two samples. (Roberts, Yaida and Hanin 2022 call them the parallel and the
+    /// perpendicular susceptibility.)
+    pub chi_parallel: f64,
     /// L: the supremum of |sigma'|.
     pub lipschitz: f64,
     /// beta: the supremum of |sigma''|; infinite where sigma' jumps.
@@ -25,9 +30,10 @@ impl Moments {
         let expectation = Expectation::new(activation);
         let c_sigma = 1.0 / expectation.product(1.0, 1.0, 1.0);
         let chi1 = c_sigma * expectation.slope_product(1.0, 1.0, 1.0);
+        let chi_parallel = c_sigma * Sensitivity::new(activation).square(Of::Value, 1.0);
         let (lipschitz, smoothness) = bounds(activation);
         let analytic = !matches!(activation, Activation::Relu | Activation::Identity);
-        Self { c_sigma, chi1, lipschitz, smoothness, analytic }
+        Self { c_sigma, chi1, chi_parallel, lipschitz, smoothness, analytic }
     }
 }
 
@@ -69,6 +75,23 @@ mod tests {
             assert!((moments.c_sigma - c_sigma).abs() < 5.1e-6, "c_sigma of {activation}: {}", moments.c_sigma);
             assert!((moments.chi1 - chi1).abs() < 5.1e-6, "chi_1 of {activation}: {}", moments.chi1);
         }
+    }
+
+    #[test]
+    fn a_change_of_the_variance_grows_as_chi_parallel_says() {
+        for activation in [Activation::SOFTPLUS, Activation::Tanh, Activation::Gelu, Activation::Silu, Activation::Relu]
+        {
+            let Moments { c_sigma, chi_parallel, .. } = Moments::of(activation);
+            let expectation = Expectation::new(activation);
+            let map = |q: f64| c_sigma * expectation.product(q, q, q);
+            let slope = (map(1.001) - map(0.999)) / 0.002;
+            assert!((slope - chi_parallel).abs() < 1e-5, "{activation}: {slope} against {chi_parallel}");
+        }
+        // What is homogeneous keeps every change; of the others, these two alone lose their variance.
+        assert!((Moments::of(Activation::Relu).chi_parallel - 1.0).abs() < 1e-12);
+        assert!((Moments::of(Activation::Identity).chi_parallel - 1.0).abs() < 1e-12);
+        assert!((Moments::of(Activation::Gelu).chi_parallel - 1.144_063).abs() < 1e-6);
+        assert!(Moments::of(Activation::Silu).chi_parallel > 1.1 && Moments::of(Activation::Erf).chi_parallel < 0.5);
     }
 
     #[test]

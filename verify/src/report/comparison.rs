@@ -73,7 +73,7 @@ mod tests {
         let measured = WidthRow { width: Some(1100.0), low: 1000.0, high: Some(1210.0), ..found.unwrap().clone() };
         let predicted = PredictedRow { width: 1000.0, low: 900.0, high: 1050.0, ..predicted[0].clone() };
         let curve = curves([&measured]).remove(0);
-        let finding = Finding { curve, laws: None, predicted: vec![&predicted], chi1: None };
+        let finding = Finding { curve, laws: None, predicted: vec![&predicted], chi1: None, chi_parallel: 1.0 };
         let all = comparisons(&finding);
         // ln 1.1 against ln 1.1 below the measured value (above the floor's 0.0866 z) and ln 1.05 above the predicted one.
         let floor = FLOOR.max(1.1f64.ln() / Z);

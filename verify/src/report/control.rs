@@ -1,4 +1,5 @@
-//! The control beside the headline: do activations whose chi_1 is not below 1 show the exponential?
+//! The control beside the headline: do activations show the exponential whose chi_1 is not below 1, and whose chi_parallel is not
+//! above 1?
 
 use super::finding::Finding;
 use super::group::Sorted;
@@ -6,7 +7,8 @@ use super::number::{significant, telling};
 use super::outline::{Outline, select};
 use crate::laws::Verdict;
 
-/// What the fully connected networks show for activations with chi_1 >= 1, in sentences.
+/// What the fully connected networks show for activations with chi_1 >= 1, in sentences: the controls, then those that are none
+/// because chi_parallel > 1.
 pub fn sentences(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Vec<String> {
     let mut controls: Vec<&Finding<'_>> = outline
         .activations
@@ -22,8 +24,9 @@ pub fn sentences(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Vec
              {criterion}; measure tanh, erf or gelu to see whether the exponential is one of the activation."
         )];
     }
-    let mut lines = vec![verdict(&fitted, criterion)];
-    lines.extend(fitted.iter().map(|finding| line(finding)));
+    let (unstable, stable): (Vec<_>, Vec<_>) = fitted.into_iter().partition(|finding| finding.is_unstable());
+    let mut lines = vec![verdict(&stable, criterion)];
+    lines.extend(stable.iter().chain(&unstable).map(|finding| line(finding)));
     lines
 }
 
@@ -32,6 +35,11 @@ fn is_growing_exponential(finding: &Finding<'_>) -> bool {
 }
 
 fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
+    if fitted.is_empty() {
+        return "Control: none. All activations with χ₁ ≥ 1 in these rows have χ_∥ > 1, for which theory has an exponential too; \
+                measure tanh, erf or relu."
+            .to_owned();
+    }
     let exponential: Vec<&str> = fitted
         .iter()
         .filter(|finding| is_growing_exponential(finding))
@@ -46,18 +54,18 @@ fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
     if exponential.is_empty() {
         // What is undecided supports no general statement.
         let meaning = if open.is_empty() {
-            "The exponential law belongs to activations with χ₁ < 1, and is not universal.".to_owned()
+            "The exponential law belongs to activations with χ₁ < 1 or χ_∥ > 1, and is not universal.".to_owned()
         } else {
             format!("No law is decided for {}, so these rows do not exclude one there.", open.join(", "))
         };
         return format!(
-            "Control: with χ₁ ≥ 1 ({}) no exponential law is found for the fully connected network under {criterion}. {meaning}",
+            "Control: with χ₁ ≥ 1 and χ_∥ ≤ 1 ({}) no exponential law is found for the fully connected network under {criterion}. {meaning}",
             names.join(", ")
         );
     }
     format!(
         "Control: against expectation, the fully connected network shows an exponential under {criterion} for {}, whose χ₁ is \
-         not below 1. The theory of χ₁⁻² does not explain these rows.",
+         not below 1 and whose χ_∥ is not above 1. The theory of χ₁⁻² does not explain these rows.",
         exponential.join(", ")
     )
 }
@@ -67,13 +75,15 @@ fn line(finding: &Finding<'_>) -> String {
     let [from, to] = laws.depths;
     let direction = if laws.exponential.b.value < 0.0 { ", falling" } else { "" };
     format!(
-        "{} (χ₁ = {}): {}{}; over H = {from} to {to} a factor of {} per layer and of {} in all, exponent {}.",
+        "{} (χ₁ = {}, χ_∥ = {}): {}{}; over H = {from} to {to} a factor of {} per layer and of {} in all, exponent {}.{}",
         finding.subject().activation,
         significant(finding.chi1.unwrap_or(f64::NAN), 3),
+        significant(finding.chi_parallel, 3),
         laws.verdict.name(),
         if matches!(laws.verdict, Verdict::Exponential | Verdict::Power) { direction } else { "" },
         telling(&laws.exponential.growth()),
         telling(&laws.change()),
-        telling(&laws.power.b)
+        telling(&laws.power.b),
+        finding.instability()
     )
 }

@@ -17,6 +17,8 @@ pub struct Finding<'a> {
     pub predicted: Vec<&'a PredictedRow>,
     /// chi_1 of the activation.
     pub chi1: Option<f64>,
+    /// chi_parallel of the activation.
+    pub chi_parallel: f64,
 }
 
 impl<'a> Finding<'a> {
@@ -76,6 +78,30 @@ impl<'a> Finding<'a> {
         text
     }
 
+    /// Whether small changes of a sample's variance grow from layer to layer, whatever chi_1 is.
+    pub fn is_unstable(&self) -> bool {
+        self.chi_parallel > 1.0 + ROUNDING
+    }
+
+    /// What follows from chi_parallel > 1 for init-closeness: the deviation of a diagonal entry of G from K grows by chi_parallel
+    /// a layer, and m* as its square.
+    pub fn instability(&self) -> String {
+        if !self.is_unstable() || self.criterion() != "init-closeness" {
+            return String::new();
+        }
+        let expected = self.chi_parallel.powi(2);
+        let place = match &self.laws {
+            Some(laws) if laws.exponential.growth().contains(expected) => ", lies inside the interval",
+            Some(_) => ", lies outside the interval",
+            None => "",
+        };
+        format!(
+            " Each layer multiplies what a sample's variance is off by χ_∥, so theory has an exponential here too; its factor for \
+             deep networks, χ_∥² = {}{place}.",
+            significant(expected, 3)
+        )
+    }
+
     /// Why there is no fit.
     pub fn too_few(&self) -> String {
         let found = self.points().iter().filter(|point| point.depth > 1 && point.width.is_some()).count();
@@ -106,6 +132,12 @@ impl<'a> Finding<'a> {
                     significant(expected, 3)
                 )
             }
+            Some(chi1) if chi1 >= 1.0 && self.is_unstable() => format!(
+                " χ₁ = {} is not below 1, but χ_∥ = {} is above 1.{}",
+                significant(chi1, 3),
+                significant(self.chi_parallel, 3),
+                self.instability()
+            ),
             Some(chi1) if chi1 >= 1.0 => {
                 format!(" χ₁ = {} is not below 1, so no exponential law is expected.", significant(chi1, 3))
             }
@@ -113,6 +145,9 @@ impl<'a> Finding<'a> {
         }
     }
 }
+
+/// Rounding leaves chi_parallel of ReLU this near 1, at most.
+const ROUNDING: f64 = 1e-9;
 
 /// The verdict in a sentence, with what decided it.
 fn verdict(laws: &Laws) -> String {

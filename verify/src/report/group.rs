@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use fathom_model::Moments;
+
 use super::finding::Finding;
 use crate::laws::{Laws, curve, curves};
 use crate::rows::{CheckedRow, CrossCheckRow, CurveRow, LambdaRow, PredictedRow, Row, Subject, WidthRow};
@@ -179,9 +181,15 @@ fn findings<'a>(rows: &[&'a Row]) -> Vec<Finding<'a>> {
         let WidthRow { subject, criterion, delta, .. } = curve.rows[0];
         let mut predicted = predicted.remove(&curve::key(subject, criterion, *delta)).unwrap_or_default();
         predicted.sort_by_key(|row| (row.subject.depth, row.subject.data_seed));
-        Finding { chi1: chi1.get(subject.activation.as_str()).copied(), curve, laws, predicted }
+        let chi_parallel = chi_parallel(&subject.activation);
+        Finding { chi1: chi1.get(subject.activation.as_str()).copied(), chi_parallel, curve, laws, predicted }
     };
     curves.into_iter().zip(laws).map(finding).collect()
+}
+
+/// chi_parallel of a row's activation; NaN of one that this program does not know.
+fn chi_parallel(activation: &str) -> f64 {
+    activation.parse().map_or(f64::NAN, |activation| Moments::of(activation).chi_parallel)
 }
 
 fn subject(row: &Row) -> Option<&Subject> {

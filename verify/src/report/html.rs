@@ -51,7 +51,10 @@ pub fn page(rows: &[Row], sorted: &Sorted<'_>, chapters: &[Chapter], headlines: 
 
 /// Text for the page: no breaks around relations, subscripts where the field writes them.
 pub fn typeset(text: &str) -> String {
-    escaped(&unbroken(text)).replace("λ_min", "λ<sub>min</sub>").replace("c_res", "c<sub>res</sub>")
+    escaped(&unbroken(text))
+        .replace("λ_min", "λ<sub>min</sub>")
+        .replace("c_res", "c<sub>res</sub>")
+        .replace("χ_∥", "χ<sub>∥</sub>")
 }
 
 fn heading(id: &str, text: &str) -> String {

@@ -30,6 +30,11 @@ pub fn figure(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
         Element::line("theory for fc", "guide", diagonal, dots),
         Element::line("no growth", "guide", level, Stroke::dashed(GREY, 1.0)),
     ];
+    let unstable: Vec<Datum> = findings
+        .iter()
+        .filter(|finding| finding.arch() == "fc" && finding.is_unstable())
+        .filter_map(|finding| Some(Datum::bare(finding.chi1?.powi(-2), finding.chi_parallel.powi(2))))
+        .collect();
     let mut legend = Vec::new();
     for (i, arch) in archs(findings.iter().map(|finding| finding.subject())).into_iter().enumerate() {
         let look = Look::of_arch(arch, i);
@@ -39,6 +44,11 @@ pub fn figure(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
         legend.push(Entry::new(Sample::marker(look, true), arch));
     }
     legend.push(Entry::new(Sample::line(dots), "theory for deep fc networks: χ₁⁻², where χ₁ < 1"));
+    if !unstable.is_empty() {
+        let look = Look { color: GREY, ..Look::of_arch("fc", 0) };
+        elements.push(Element::points("theory where chi_parallel > 1", "guide", unstable, look, false));
+        legend.push(Entry::new(Sample::marker(look, false), "theory for deep fc networks: χ∥², where χ∥ > 1"));
+    }
     legend.push(Entry::new(Sample::line(Stroke::dashed(GREY, 1.0)), "no growth"));
     let names: Vec<String> = ordered(&findings);
     Some(Figure {
@@ -48,7 +58,8 @@ pub fn figure(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
         panels: vec![Panel { title: String::new(), id: "growth".to_owned(), x, y, elements, legend }],
         key: Vec::new(),
         caption: "One point for each activation and network, with its 95 % interval. Left of χ₁⁻² = 1 are the controls, \
-                  activations with χ₁ > 1, whose λ₀ does not fall with depth. The growth is that of the exponential fit, \
+                  activations with χ₁ > 1, whose λ₀ does not fall with depth; where χ_∥ > 1, the variance of a sample is unstable \
+                  instead. The growth is that of the exponential fit, \
                   whether or not the exponential is the law named."
             .to_owned(),
     })
