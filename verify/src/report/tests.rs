@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::rows::{Status, WidthRow, read_rows};
-use crate::synthetic::{BUDGET, Search, Study, subject};
+use crate::synthetic::{BUDGET, Search, Study, chi1, subject};
 
 fn width_row(arch: &str, depth: usize, criterion: &str, width: f64) -> WidthRow {
     Search::of(width).row(subject(arch, depth, 1), criterion, (width * 64.0) as u64 + depth as u64)
@@ -103,29 +103,34 @@ fn the_numbers_of_a_study_are_these() {
 
 #[test]
 fn the_control_speaks_for_or_against_the_exponential() {
-    let made = |growth: f64| {
+    let made = |activation: &str, growth: f64| {
         let mut rows = Study { data_sets: 2, ..Study::quick() }.rows();
         for depth in 1..=7 {
             for data_seed in 1..=2 {
                 let mut subject = subject("fc", depth, data_seed);
-                subject.activation = "tanh".into();
+                subject.activation = activation.into();
                 let search = Search::of(400.0 * growth.powi(depth as i32));
                 rows.push(Row::Width(search.row(subject, "init-closeness", depth as u64 + 100 * data_seed)));
             }
         }
         let lambda = rows.iter().find_map(|row| if let Row::Lambda(row) = row { Some(row.clone()) } else { None });
         let mut lambda = lambda.unwrap();
-        lambda.subject.activation = "tanh".into();
-        lambda.chi1 = 1.178;
+        lambda.subject.activation = activation.into();
+        lambda.chi1 = chi1(activation);
         rows.push(Row::Lambda(lambda));
         headlines(&rows).control
     };
-    let flat = made(1.0);
+    let flat = made("tanh", 1.0);
     assert_eq!(flat.len(), 2);
     assert!(flat[0].contains("no exponential law is found") && flat[0].contains("is not universal"), "{flat:?}");
-    assert!(flat[1].starts_with("tanh (χ₁ = 1.18)"), "{flat:?}");
-    let growing = made(5.0);
+    assert!(flat[1].starts_with("tanh (χ₁ = 1.18, χ_∥ = 0.461): flat"), "{flat:?}");
+    let growing = made("tanh", 5.0);
     assert!(growing[0].contains("against expectation"), "{growing:?}");
+    // The variance of a sample is unstable under GELU: it is no control, and an exponential is no surprise.
+    let unstable = made("gelu", 1.144_063 * 1.144_063);
+    assert!(unstable[0].starts_with("Control: none."), "{unstable:?}");
+    assert!(unstable[1].starts_with("gelu (χ₁ = 1.07, χ_∥ = 1.14)"), "{unstable:?}");
+    assert!(unstable[1].ends_with("χ_∥² = 1.31, lies inside the interval."), "{unstable:?}");
 }
 
 #[test]
