@@ -103,7 +103,7 @@ impl Task {
         let some_rows = tall >= TALL && m <= SOME_ROWS && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
-        } else if self.is_upright(tall) {
+        } else if self.is_upright(caches, tall) {
             Reading::Packed
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
@@ -116,14 +116,32 @@ impl Task {
         }
     }
 
-    /// The usual blocks, but for some ways to read A and B; `(tall, strip)` is the shape of a tile, and `streams` has the
-    /// caches where B's strips stream past A.
+    /// How A is best read where it can be read in place, when B is read as `b`; with `streams`, B's strips stream past blocks
+    /// of A so deep.
+    fn best_of_a(&self, caches: Caches, b: Reading, streams: Option<usize>, tall: usize) -> Reading {
+        let &Self { m, n, k, element, .. } = self;
+        let folded = self.is_aliased(self.a_row) && n > SHORT;
+        let packed = if tall >= TALL {
+            folded && b == Reading::Streamed && m > FEW_WAYS
+        } else {
+            // Of columns far apart, a flat tile leaves most of each line to others.
+            let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
+            let far = element * m * streams.map_or(k, |kc| k.min(kc)) > near;
+            let spread = self.a_row == 1 && (far || self.is_aliased(self.a_depth));
+            m > FEW_ROWS && (spread && b != Reading::Streamed || folded && streams.is_some())
+        };
+        if packed { Reading::Packed } else { Reading::InPlace }
+    }
+
+    /// The usual blocks, but for some ways to read A and B; `(tall, strip)` is the shape of a tile, and `streams` tells that
+    /// B's strips stream past A.
     fn blocks(
         &self,
+        caches: Caches,
         (a, b): (Reading, Reading),
         usual: Blocks,
         (tall, strip): (usize, usize),
-        streams: Option<Caches>,
+        streams: bool,
     ) -> Blocks {
         let columns = self.a_row == 1;
         match (a, b, streams) {
@@ -143,23 +161,21 @@ impl Task {
             }
             // Tall tiles use most of each line of the transposed A, as long as blocks leave it in the second level for the tile
             // that uses the rest.
-            (Reading::InPlace, ..) if self.is_upright(tall) => Blocks { kc: usual.kc.min(256), ..usual },
-            (Reading::InPlace, _, None) if columns && self.is_aliased(self.a_depth) => {
+            (Reading::InPlace, ..) if self.is_upright(caches, tall) => Blocks { kc: usual.kc.min(256), ..usual },
+            (Reading::InPlace, _, false) if columns && self.is_aliased(self.a_depth) => {
                 Blocks { kc: usual.kc.min(512), ..usual }
             }
             // Each tile's rows take a line for each element of depth, most of it for other tiles.
-            (Reading::InPlace, _, Some(caches)) if columns => {
-                Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual }
-            }
+            (Reading::InPlace, _, true) if columns => Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual },
             _ => usual,
         }
     }
 
     /// Whether a transposed A that no cache holds meets so few columns, in tall tiles, that reading it once is most of the
     /// work.
-    fn is_upright(&self, tall: usize) -> bool {
+    fn is_upright(&self, caches: Caches, tall: usize) -> bool {
         let &Self { m, n, k, element, .. } = self;
-        tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > 1 << 20
+        tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
     }
 
     /// Whether elements `stride` apart share a set of the first-level cache.
@@ -222,7 +238,7 @@ impl Plan {
         // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
         // multiply-add that all of it has to come in long streams, of which a few strips have none.
         let strips_inside =
-            streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip || task.is_upright(tall);
+            streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip || task.is_upright(caches, tall);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, 2 * kernel.lanes);
@@ -231,24 +247,11 @@ impl Plan {
             false => Blocks::for_caches(caches, element, k, shape.1),
         };
 
-        // Of columns far apart, most of each line is for other tiles.
-        let a_bytes = element * m * if streams { k.min(usual.kc) } else { k };
-        let a_spread = tall < TALL
-            && task.a_row == 1
-            && (a_bytes > caches.l2 / if streams { 2 } else { 4 } || task.is_aliased(task.a_depth));
-        let a_folded = task.is_aliased(task.a_row) && n > SHORT;
-        let a_wish = if a_spread && m > FEW_ROWS && !streamed
-            || a_folded && streams && m > FEW_ROWS
-            || a_folded && streamed && tall >= TALL && m > FEW_WAYS
-        {
-            Reading::Packed
-        } else {
-            Reading::InPlace
-        };
+        let a_wish = task.best_of_a(caches, b, streams.then_some(usual.kc), tall);
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = blocks.unwrap_or(task.blocks((a, b), usual, shape, streams.then_some(caches)));
+        let most = blocks.unwrap_or(task.blocks(caches, (a, b), usual, shape, streams));
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
         let strips_inside = order == Order::StripsInside;
         let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, tall) };

@@ -6,7 +6,7 @@ use super::group::{Group, Sorted};
 /// The settings of a study, as places in [`Sorted::groups`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
-    /// The setting with the most rows of required widths, the first of several.
+    /// The setting with the most required widths, those of several data sets counted once; the first of several.
     pub main: usize,
     /// It, and those that differ from it in the activation alone.
     pub activations: Vec<usize>,
@@ -21,9 +21,9 @@ pub struct Outline {
 impl Outline {
     /// Sorts the groups; none without groups.
     pub fn new(sorted: &Sorted<'_>) -> Option<Self> {
-        let rows = |group: &Group<'_>| sorted.of(group).iter().map(|finding| finding.rows().len()).sum::<usize>();
+        let points = |group: &Group<'_>| sorted.of(group).iter().map(|finding| finding.points().len()).sum::<usize>();
         let groups = &sorted.groups;
-        let main = (0..groups.len()).rev().max_by_key(|&place| rows(&groups[place]))?;
+        let main = (0..groups.len()).rev().max_by_key(|&place| points(&groups[place]))?;
         let mut outline = Self { main, ..Self::default() };
         for (place, group) in groups.iter().enumerate() {
             let main = &groups[main];

@@ -165,6 +165,18 @@ fn the_last_of_two_rows_of_a_cell_counts() {
 }
 
 #[test]
+fn more_data_sets_do_not_make_a_setting_the_main_one() {
+    let mut rows: Vec<Row> = (1..=4).map(|h| Row::Width(width_row("fc", h, "init-closeness", 100.0))).collect();
+    for (depth, data_seed) in (1..=3).flat_map(|depth| (1..=9).map(move |seed| (depth, seed))) {
+        let mut subject = subject("fc", depth, data_seed);
+        subject.activation = "tanh".into();
+        rows.push(Row::Width(Search::of(100.0).row(subject, "init-closeness", data_seed)));
+    }
+    let sorted = Sorted::new(&rows);
+    assert_eq!(sorted.groups[Outline::new(&sorted).unwrap().main].activation, "softplus");
+}
+
+#[test]
 fn settings_are_sorted_by_what_sets_them_apart() {
     let rows = Study { data_sets: 1, ..Study::standard() }.rows();
     let sorted = Sorted::new(&rows);
