@@ -16,8 +16,8 @@ pub(crate) fn is_small<T>([m, n, k]: [usize; 3]) -> bool {
 /// A cube of this side is small on any machine.
 const TINY: usize = 64;
 
-/// Of so many rows and columns, a few columns are worth some of their own.
-const FEW_OF: usize = 64;
+/// From so many rows and columns on, the last column or two are better summed with rows on the lanes.
+const MANY: usize = 64;
 
 /// Whether the product is no more work than that cube; or A and C each fit half the second level of cache, and B a
 /// quarter.
@@ -40,7 +40,7 @@ pub(crate) unsafe fn small<T: Real>(kernel: &'static Kernel<T>, run: &mut Run<'_
     run.c_far = m * n > TINY * TINY;
     let mut left = n;
     let few = n % kernel.lanes;
-    if (1..=kernel.lanes / 8).contains(&few) && n.min(m) >= FEW_OF && run.a_depth == 1 {
+    if n.min(m) >= MANY && run.a_depth == 1 && (1..=kernel.lanes / 8).contains(&few) {
         // The last columns would fill a small part of a vector: their rows lie along the lanes instead.
         let job = Columns {
             m: few,

@@ -95,7 +95,7 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     let group = S::LANES as isize * b_column;
     let visit = VISIT / size_of::<T>();
     let place = |g: usize, i: usize| (g * S::LANES) as isize * c_column + i as isize * c_row;
-    // SAFETY: every offset is that of an element of A, B or C.
+    // SAFETY: every offset is that of an element of A, B or C; there are `G` sums.
     unsafe {
         let c = c.offset(first as isize * c_column);
         let b = b.offset(first as isize * b_column);

@@ -3,7 +3,8 @@
 use crate::kernel::Kernel;
 
 /// Gives a token its kernels: those one vector wide for the first list of heights, two for the second, two of which the
-/// last is cut for `cut`, likewise of three vectors, and flatter ones that are wider. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
+/// last is cut for `cut`, likewise of three vectors, and flatter ones that are
+/// wider. What is short is transposed by `narrow`, and whole squares by `squares`. A macro, because `#[target_feature]` cannot be generic and constants cannot be looped over in types.
 macro_rules! kernel_table {
     (
         $token:ident,

@@ -137,36 +137,42 @@ impl Simd<f64> for Avx512 {
     }
 }
 
-// No closures here: they would be compiled without the instructions.
+/// The squares of [`Transpose`] from the names of intrinsics. No closures here: they would be compiled without the instructions.
+macro_rules! squares {
+    ($t:ident, $vector:ident, $lanes:literal, $mask:ident, $zero:ident, $load:ident, $load_some:ident, $columns:ident) => {
+        type Columns = [$vector; $lanes];
+        const COLUMNS: usize = $lanes;
+        const SOME_IS_FAST: bool = true;
+
+        #[inline(always)]
+        unsafe fn load_columns(self, p: *const $t, stride: isize) -> Self::Columns {
+            // SAFETY: `self` proves the instructions; the caller vouches for the elements.
+            unsafe {
+                let mut rows = [$zero(); $lanes];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = $load(p.offset(i as isize * stride));
+                }
+                $columns(rows)
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn load_some_columns(self, p: *const $t, stride: isize, count: usize, columns: usize) -> Self::Columns {
+            // SAFETY: as in `load_columns`; elements whose lanes are not set are not touched.
+            unsafe {
+                let mask = $mask::MAX >> ($lanes - columns);
+                let mut rows = [$zero(); $lanes];
+                for (i, row) in rows.iter_mut().enumerate() {
+                    *row = $load_some(mask, p.offset(i.min(count - 1) as isize * stride));
+                }
+                $columns(rows)
+            }
+        }
+    };
+}
+
 impl Transpose<f32> for Avx512 {
-    type Columns = [__m512; 16];
-    const COLUMNS: usize = 16;
-    const SOME_IS_FAST: bool = true;
-
-    #[inline(always)]
-    unsafe fn load_columns(self, p: *const f32, stride: isize) -> [__m512; 16] {
-        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
-        unsafe {
-            let mut rows = [_mm512_setzero_ps(); 16];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = _mm512_loadu_ps(p.offset(i as isize * stride));
-            }
-            columns_ps(rows)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_some_columns(self, p: *const f32, stride: isize, count: usize, columns: usize) -> [__m512; 16] {
-        // SAFETY: as in `load_columns`; elements whose lanes are not set are not touched.
-        unsafe {
-            let mask = u16::MAX >> (16 - columns);
-            let mut rows = [_mm512_setzero_ps(); 16];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = _mm512_maskz_loadu_ps(mask, p.offset(i.min(count - 1) as isize * stride));
-            }
-            columns_ps(rows)
-        }
-    }
+    squares!(f32, __m512, 16, u16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, columns_ps);
 
     #[inline(always)]
     unsafe fn load_every_second(self, p: *const f32) -> __m512 {
@@ -207,34 +213,7 @@ fn columns_ps(rows: [__m512; 16]) -> [__m512; 16] {
 }
 
 impl Transpose<f64> for Avx512 {
-    type Columns = [__m512d; 8];
-    const COLUMNS: usize = 8;
-    const SOME_IS_FAST: bool = true;
-
-    #[inline(always)]
-    unsafe fn load_columns(self, p: *const f64, stride: isize) -> [__m512d; 8] {
-        // SAFETY: `self` proves the instructions; the caller vouches for the elements.
-        unsafe {
-            let mut rows = [_mm512_setzero_pd(); 8];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = _mm512_loadu_pd(p.offset(i as isize * stride));
-            }
-            columns_pd(rows)
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn load_some_columns(self, p: *const f64, stride: isize, count: usize, columns: usize) -> [__m512d; 8] {
-        // SAFETY: as in `load_columns`; elements whose lanes are not set are not touched.
-        unsafe {
-            let mask = u8::MAX >> (8 - columns);
-            let mut rows = [_mm512_setzero_pd(); 8];
-            for (i, row) in rows.iter_mut().enumerate() {
-                *row = _mm512_maskz_loadu_pd(mask, p.offset(i.min(count - 1) as isize * stride));
-            }
-            columns_pd(rows)
-        }
-    }
+    squares!(f64, __m512d, 8, u8, _mm512_setzero_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, columns_pd);
 
     #[inline(always)]
     unsafe fn load_every_second(self, p: *const f64) -> __m512d {

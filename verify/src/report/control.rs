@@ -54,7 +54,8 @@ fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
     if exponential.is_empty() {
         // What is undecided supports no general statement.
         let meaning = if open.is_empty() {
-            "The exponential law belongs to activations with χ₁ < 1 or χ_∥ > 1, and is not universal.".to_owned()
+            "The exponential law belongs to activations with χ₁ < 1 or, by theory, χ_∥ > 1, and is not universal."
+                .to_owned()
         } else {
             format!("No law is decided for {}, so these rows do not exclude one there.", open.join(", "))
         };
@@ -84,6 +85,6 @@ fn line(finding: &Finding<'_>) -> String {
         telling(&laws.exponential.growth()),
         telling(&laws.change()),
         telling(&laws.power.b),
-        finding.instability()
+        finding.instability(laws)
     )
 }

@@ -85,19 +85,15 @@ impl<'a> Finding<'a> {
 
     /// What follows from chi_parallel > 1 for init-closeness: the deviation of a diagonal entry of G from K grows by chi_parallel
     /// a layer, and m* as its square.
-    pub fn instability(&self) -> String {
+    pub fn instability(&self, laws: &Laws) -> String {
         if !self.is_unstable() || self.criterion() != "init-closeness" {
             return String::new();
         }
         let expected = self.chi_parallel.powi(2);
-        let place = match &self.laws {
-            Some(laws) if laws.exponential.growth().contains(expected) => ", lies inside the interval",
-            Some(_) => ", lies outside the interval",
-            None => "",
-        };
+        let place = if laws.exponential.growth().contains(expected) { "inside" } else { "outside" };
         format!(
             " Each layer multiplies what a sample's variance is off by χ_∥, so theory has an exponential here too; its factor for \
-             deep networks, χ_∥² = {}{place}.",
+             deep networks, χ_∥² = {}, lies {place} the interval.",
             significant(expected, 3)
         )
     }
@@ -136,7 +132,7 @@ impl<'a> Finding<'a> {
                 " χ₁ = {} is not below 1, but χ_∥ = {} is above 1.{}",
                 significant(chi1, 3),
                 significant(self.chi_parallel, 3),
-                self.instability()
+                self.instability(laws)
             ),
             Some(chi1) if chi1 >= 1.0 => {
                 format!(" χ₁ = {} is not below 1, so no exponential law is expected.", significant(chi1, 3))
