@@ -69,7 +69,7 @@ pub struct Subject {
 pub enum Status {
     /// Both sides of it were run.
     Measured,
-    /// Beyond the widest run; from the m^(-1/2) law, which held on the widths that were run.
+    /// Beyond the widest run; from the law by which the criterion's quantity falls with the width, which held on the widths that were run.
     Extrapolated,
     /// Beyond the widest run; only a lower bound is known.
     Censored,

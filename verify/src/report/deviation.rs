@@ -20,6 +20,8 @@ struct Subject {
     title: &'static str,
     axis: &'static str,
     caption: &'static str,
+    /// The power p of the law m^(-p), and its name.
+    law: (f64, &'static str),
 }
 
 const SUBJECTS: [Subject; 2] = [
@@ -30,7 +32,9 @@ const SUBJECTS: [Subject; 2] = [
         axis: "sup ‖G(k) − G(0)‖₂ / λ₀",
         caption: "The largest move of the last hidden layer's Gram matrix during training, in units of λ₀: median and \
                   whole range over the starts at each width that was run. Below ¼ (dashed) the paper's induction goes \
-                  through.",
+                  through. The proof bounds the move by a multiple of 1/√m; wide networks move less, as 1/m (Huang and \
+                  Yau 2020; Dyer and Gur-Ari 2020).",
+        law: (1.0, "1/m"),
     },
     Subject {
         criterion: "init-closeness",
@@ -40,6 +44,7 @@ const SUBJECTS: [Subject; 2] = [
         caption: "The distance between the random Gram matrix at the start and its infinite-width limit, in units of \
                   λ₀: median and whole range over the starts at each width that was run. Below ¼ (dashed) the paper's \
                   lemma holds.",
+        law: (0.5, "1/√m"),
     },
 ];
 
@@ -71,13 +76,14 @@ fn figure(group: &Group<'_>, findings: &[&Finding<'_>], subject: &Subject) -> Op
     let values = medians.chain(low).chain(high).chain([BOUND]);
     let y = Axis::spanning(subject.axis, subject.column, Scale::Log, Kind::Real, values)?;
     let archs = archs(rows.iter().map(|row| &row.subject));
-    let panels: Vec<Panel> = archs.into_iter().map(|arch| panel(&rows, arch, &x, &y)).collect();
+    let (power, law) = subject.law;
+    let panels: Vec<Panel> = archs.into_iter().map(|arch| panel(&rows, arch, [&x, &y], power)).collect();
     let mut key = vec![Entry::new(Sample::line(Stroke::dashed(INK, 1.3)), "bound of the criterion: ¼")];
     if panels.iter().flat_map(|panel| &panel.elements).any(|element| element.role == "guide") {
-        key.push(Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), "guide: ∝ 1/√m"));
+        key.push(Entry::new(Sample::line(Stroke::dotted(GREY, 1.6)), format!("guide: ∝ {law}")));
     }
     let caption = format!(
-        "{} Lines that run beside the dotted guide support extrapolating by 1/√m; they prove nothing about widths that \
+        "{} Lines that run beside the dotted guide support extrapolating by {law}; they prove nothing about widths that \
          were not run.",
         subject.caption
     );
@@ -85,11 +91,11 @@ fn figure(group: &Group<'_>, findings: &[&Finding<'_>], subject: &Subject) -> Op
     Some(Figure { stem, title, subtitle: group.setting(), panels, key, caption }.with_shared_legend())
 }
 
-fn panel(rows: &[&WidthRow], arch: &str, x: &Axis, y: &Axis) -> Panel {
+fn panel(rows: &[&WidthRow], arch: &str, [x, y]: [&Axis; 2], power: f64) -> Panel {
     let rows: Vec<&WidthRow> = rows.iter().filter(|row| row.subject.arch == arch).copied().collect();
     let bound = x.range.map(|width| Datum::bare(width, BOUND)).to_vec();
     let mut elements = vec![Element::line(arch, "bound", bound, Stroke::dashed(INK, 1.3))];
-    elements.extend(guide(&rows, arch));
+    elements.extend(guide(&rows, arch, power));
     let mut legend = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         let look = Look::graded(i, rows.len());
@@ -122,8 +128,8 @@ fn thinned(tried: &[Tried]) -> Vec<&Tried> {
     kept
 }
 
-/// A line of slope -1/2 through the centre of the panel's points, as long as they reach.
-fn guide(rows: &[&WidthRow], arch: &str) -> Option<Element> {
+/// A line of slope -`power` through the centre of the panel's points, as long as they reach.
+fn guide(rows: &[&WidthRow], arch: &str, power: f64) -> Option<Element> {
     let points: Vec<[f64; 2]> = rows
         .iter()
         .flat_map(|row| &row.tried)
@@ -133,6 +139,6 @@ fn guide(rows: &[&WidthRow], arch: &str) -> Option<Element> {
     let mean = |axis: usize| points.iter().map(|point| point[axis]).sum::<f64>() / points.len() as f64;
     let [x, y] = [mean(0), mean(1)];
     let ends = points.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], p| [low.min(p[0]), high.max(p[0])]);
-    let data = ends.map(|end| Datum::bare(end.exp(), (y - (end - x) / 2.0).exp())).to_vec();
+    let data = ends.map(|end| Datum::bare(end.exp(), (y - (end - x) * power).exp())).to_vec();
     (ends[1] > ends[0]).then(|| Element::line(arch, "guide", data, Stroke::dotted(GREY, 1.6)))
 }

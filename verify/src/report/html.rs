@@ -121,7 +121,7 @@ fn caveats() -> String {
      <li>Each curve shows one criterion. None of them is “the” necessary width: a network that misses a criterion may \
      still train.</li>\n\
      <li>Filled points are measured: widths on both sides were run. Hollow points are extrapolated from narrower \
-     networks by the fall of the deviation as 1/√m. Arrows are censored: the required width lies above the widest \
+     networks: the distance from the limit at the start falls as 1/√m, the move in training as 1/m. Arrows are censored: the required width lies above the widest \
      that was run. Networks are drawn slightly apart at each depth.</li>\n\
      <li>Fits start at H\u{a0}=\u{a0}2: at H\u{a0}=\u{a0}1 no layer lies below the last, so nothing accumulates, and no \
      network has a skip yet. Censored points take part in a fit with what is known of them, that they lie above.</li>\n\

@@ -207,7 +207,7 @@ pub fn key(series: &[Series<'_, '_>], detail: Detail) -> Vec<Entry> {
     }
     if any(Status::Extrapolated) {
         let sample = Sample::marked(Stroke::dashed(tint(GREY, 0.6), 2.0), look, false);
-        key.push(Entry::new(sample, "extrapolated by the 1/√m law"));
+        key.push(Entry::new(sample, "extrapolated from narrower networks"));
     }
     if any(Status::Censored) {
         key.push(Entry::new(Sample::arrow(GREY), "required width lies above"));

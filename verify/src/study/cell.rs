@@ -119,14 +119,15 @@ impl Cell {
     /// Measured, extrapolated or censored; and why.
     fn settle(&self, found: &Found, ratios: &Ratios, rate: f64) -> (Estimate, Option<String>) {
         let (low, high) = (found.low as f64, found.high.map(|high| high as f64));
+        let power = self.criterion.power_of_width();
         if let Some(width) = found.width {
             // m* was run, but the widest run is too narrow for the upper end: the law may close the interval.
             let law = match high {
-                None if self.criterion.falls_with_root_of_width() => extrapolate(ratios, rate).ok(),
-                _ => None,
+                None => power.and_then(|power| extrapolate(ratios, rate, power).ok()),
+                Some(_) => None,
             };
             let note = match (high, law) {
-                (None, Some(_)) => Some("upper end by the m^(-1/2) law, which the runs show".to_owned()),
+                (None, Some(e)) => Some(format!("upper end by the m^-{} law, which the runs show", e.power)),
                 (None, None) => Some("the widest run does not close the interval".to_owned()),
                 _ => None,
             };
@@ -135,13 +136,13 @@ impl Cell {
         }
         let widest = self.settings.max_width as f64;
         let censored = Estimate { width: None, low: widest, high: None, status: Status::Censored };
-        if !self.criterion.falls_with_root_of_width() {
+        let Some(power) = power else {
             return (censored, Some("wider than the widest run".to_owned()));
-        }
-        match extrapolate(ratios, rate) {
+        };
+        match extrapolate(ratios, rate, power) {
             Ok(e) => {
                 let (width, high, status) = (Some(e.width.max(widest)), Some(e.high), Status::Extrapolated);
-                let note = format!("by the m^(-1/2) law; the runs show slope {:.3} +- {:.3}", e.slope, e.error);
+                let note = format!("by the m^-{power} law; the runs show slope {:.3} +- {:.3}", e.slope, e.error);
                 (Estimate { width, low: e.low.max(low), high, status }, Some(note))
             }
             Err(why) => (censored, Some(format!("wider than the widest run, and {why}"))),

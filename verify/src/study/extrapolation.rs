@@ -1,4 +1,4 @@
-//! Beyond the widest run: m* by the law that ||G - K|| falls as m^(-1/2), and only where the runs show it.
+//! Beyond the widest run: m* by the law that what the criterion bounds falls as m^(-p), and only where the runs show it.
 
 use super::search::Ratios;
 
@@ -11,13 +11,16 @@ pub struct Extrapolated {
     pub width: f64,
     pub low: f64,
     pub high: f64,
+    /// The law's p.
+    pub power: f64,
     /// The slope of log ratio against log m that the runs show, and its standard error.
     pub slope: f64,
     pub error: f64,
 }
 
-/// Extrapolates from the four widest runs, each at least 1.5 times the one before; says why when it cannot.
-pub fn extrapolate(ratios: &Ratios, rate: f64) -> Result<Extrapolated, String> {
+/// Extrapolates by the law m^(-`power`) from the four widest runs, each at least 1.5 times the one before; says why when
+/// it cannot.
+pub fn extrapolate(ratios: &Ratios, rate: f64, power: f64) -> Result<Extrapolated, String> {
     let mut runs: Vec<(f64, &[f64])> = Vec::new();
     for (&width, starts) in ratios.iter().rev() {
         let far = runs.last().is_none_or(|&(wider, _)| width as f64 * 1.5 <= wider);
@@ -26,28 +29,29 @@ pub fn extrapolate(ratios: &Ratios, rate: f64) -> Result<Extrapolated, String> {
         }
     }
     if runs.len() < WIDTHS {
-        return Err(format!("only {} widths to show the m^(-1/2) law on", runs.len()));
+        return Err(format!("only {} widths to show the m^-{power} law on", runs.len()));
     }
     let (slope, error) = slope(&runs);
-    if (slope + 0.5).abs() > 2.0 * error.max(0.02) || error > 0.1 {
-        return Err(format!("the m^(-1/2) law does not hold: slope {slope:.2} +- {error:.2}"));
+    if (slope + power).abs() > 2.0 * error.max(0.02) || error > 0.1 {
+        return Err(format!("the m^-{power} law does not hold: slope {slope:.2} +- {error:.2}"));
     }
     // All starts, moved to the widest width by the law; then the quantile of the pass rate, by order statistics.
     let widest = runs[0].0;
     let mut moved: Vec<f64> =
-        runs.iter().flat_map(|(width, starts)| starts.iter().map(move |r| r * (width / widest).sqrt())).collect();
+        runs.iter().flat_map(|(width, starts)| starts.iter().map(move |r| r * (width / widest).powf(power))).collect();
     moved.sort_by(f64::total_cmp);
     let n = moved.len() as f64;
     let spread = 1.96 * (n * rate * (1.0 - rate)).sqrt();
     let at = |rank: f64| moved[(rank.round().max(1.0) as usize - 1).min(moved.len() - 1)];
-    let width = |rank: f64| widest * at(rank).powi(2);
+    let width = |rank: f64| widest * at(rank).powf(1.0 / power);
     // The law itself is known to the slope's error, over the distance that it is stretched.
     let middle = width(n * rate);
-    let stretch = (2.0 * 1.96 * error * (middle / widest).ln().abs()).exp();
+    let stretch = (1.96 * error / power * (middle / widest).ln().abs()).exp();
     Ok(Extrapolated {
         width: middle,
         low: width(n * rate - spread) / stretch,
         high: width(n * rate + spread + 1.0) * stretch,
+        power,
         slope,
         error,
     })
@@ -84,17 +88,19 @@ mod tests {
 
     #[test]
     fn the_law_reaches_the_width_it_implies() {
-        let found = extrapolate(&ratios(0.5), 0.5).unwrap();
-        // 8 sqrt(100 / m) = 1 at m = 6400.
-        assert!(found.low < 6400.0 && 6400.0 < found.high, "{found:?}");
-        assert!((found.width / 6400.0).ln().abs() < 0.1, "{found:?}");
+        // 8 (100 / m)^p = 1 at m = 100 8^(1/p), where p is seen on starts that lie above 1 to the last width.
+        for (power, expected) in [(0.5, 6400.0), (0.8, 1345.4)] {
+            let found = extrapolate(&ratios(power), 0.5, power).unwrap();
+            assert!(found.low < expected && expected < found.high, "{found:?}");
+            assert!((found.width / expected).ln().abs() < 0.1, "{found:?}");
+        }
     }
 
     #[test]
     fn without_the_law_there_is_no_extrapolation() {
-        let slow = extrapolate(&ratios(0.2), 0.5).unwrap_err();
+        let slow = extrapolate(&ratios(0.2), 0.5, 0.5).unwrap_err();
         assert!(slow.contains("does not hold"), "{slow}");
         let few = ratios(0.5).split_off(&300);
-        assert!(extrapolate(&few, 0.5).unwrap_err().contains("only 2 widths"));
+        assert!(extrapolate(&few, 0.5, 0.5).unwrap_err().contains("only 2 widths"));
     }
 }
