@@ -14,8 +14,10 @@ mod filters;
 mod geometry;
 mod grid;
 mod limits;
+mod panel;
 mod pixels;
 mod pointwise;
+mod scan;
 mod stretch;
 
 use epilogue::Epilogue;
@@ -112,8 +114,13 @@ impl<T: Real> Convolution<'_, T> {
                 if let Some(epilogue) = &self.epilogue {
                     epilogue.all(parallelism);
                 }
+                return;
+            }
+            let kernel = gemm::kernel(tuning.isa);
+            if self.is_scan(kernel) {
+                scan::convolve(self, kernel, tuning.blocks, parallelism);
             } else {
-                direct::convolve(self, gemm::kernel(tuning.isa), tuning.blocks, parallelism);
+                direct::convolve(self, kernel, tuning.blocks, parallelism);
             }
         }
     }

@@ -28,6 +28,7 @@ pub(crate) mod gather;
 mod opaque;
 mod prefetch;
 mod run;
+pub(crate) mod scanline;
 mod table;
 #[cfg(all(test, unix))]
 mod tests;
@@ -39,9 +40,9 @@ pub(crate) use run::{Ahead, Run};
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, Avx512Half, Transpose};
+use crate::simd::{Avx2, Avx512, Avx512Half, Transpose, Window};
 #[cfg(target_arch = "aarch64")]
-use crate::simd::{Neon, Transpose};
+use crate::simd::{Neon, Transpose, Window};
 
 /// Computes a run of tiles.
 ///
@@ -82,6 +83,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) packing: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
+    /// `scan[NV - 1][MR - 1]`: for tiles whose columns are neighbouring pixels; see [`scanline`].
+    pub(crate) scan: &'static [&'static [scanline::Scan<T>]],
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
     pub(crate) small: Small<T>,
@@ -114,9 +117,9 @@ pub(crate) fn f64(isa: Isa) -> Option<&'static Kernel<f64>> {
 #[cfg(target_arch = "x86_64")]
 fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>>
 where
-    Avx2: Transpose<T>,
-    Avx512: Transpose<T>,
-    Avx512Half: Simd<T>,
+    Avx2: Transpose<T> + Window<T>,
+    Avx512: Transpose<T> + Window<T>,
+    Avx512Half: Window<T>,
 {
     match isa {
         Isa::Portable => Some(Portable::detect().kernel()),
@@ -128,7 +131,7 @@ where
 #[cfg(target_arch = "aarch64")]
 fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>>
 where
-    Neon: Transpose<T>,
+    Neon: Transpose<T> + Window<T>,
 {
     match isa {
         Isa::Portable => Some(Portable::detect().kernel()),

@@ -15,24 +15,20 @@ use std::ops::Range;
 
 use super::grid::{Grid, Part};
 use super::limits::Limits;
+use super::panel::Depth;
 use super::pixels::Pixels;
 use super::stretch::Stretch;
 use super::{Convolution, Layout};
 use crate::block::{Blocks, round_up};
 use crate::cut::heights;
 use crate::gemm::Parallelism;
+use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
-use crate::kernel::{Kernel, prefetch};
-use crate::pack::{Taps, scale};
 use crate::scratch::with_scratch;
 use crate::{Real, team};
 
 /// Pixels that are transposed at once, so that both sides of the copy stay near.
 const RUN: usize = 32;
-/// How many channels before its turn a strip's filters are asked for.
-const CHANNELS_AHEAD: isize = 8;
-/// Elements of a filter that are read at once.
-const RUN_OF_FILTER: usize = 256;
 
 /// `job` on the threads of the current pool, if `parallelism` says so.
 ///
@@ -61,15 +57,6 @@ struct Direct<'a, T: 'static> {
     kernel: &'static Kernel<T>,
     limits: Limits,
     part: Part,
-}
-
-/// The filters of a block: taps and channels of x from the first on, and how many.
-#[derive(Clone, Copy)]
-struct Depth {
-    tap: usize,
-    taps: usize,
-    channel: usize,
-    channels: usize,
 }
 
 /// Filters in a panel: channels of y from the first on, and the panel's vectors.
@@ -193,64 +180,9 @@ impl<T: Real> Direct<'_, T> {
     /// The filters must be readable, and the room hold them.
     unsafe fn pack(&self, outputs: Range<usize>, depth: Depth, panels: *mut T) {
         for (strip, panel) in self.panels(outputs, depth, panels) {
-            let elements = depth.taps * depth.channels * strip.vectors * self.kernel.lanes;
+            let filters = strip.first..strip.first + strip.width;
             // SAFETY: the panel has `span` elements for each tap and channel of the block.
-            unsafe {
-                if strip.width < strip.vectors * self.kernel.lanes {
-                    panel.write_bytes(0, elements);
-                }
-                self.pack_strip(strip, depth, panel);
-                if self.job.alpha != T::ONE {
-                    scale(std::slice::from_raw_parts_mut(panel, elements), self.job.alpha);
-                }
-            }
-        }
-    }
-
-    /// Packs one strip as it is.
-    ///
-    /// # Safety
-    /// As [`Direct::pack`].
-    unsafe fn pack_strip(&self, strip: Strip, depth: Depth, panel: *mut T) {
-        let Layout { ptr, strides: [output, channel, row, col] } = self.job.w;
-        let (cols, taps, span) = (self.job.taps[1], self.job.taps(), strip.vectors * self.kernel.lanes);
-        let filters = ptr.wrapping_offset(strip.first as isize * output + depth.channel as isize * channel);
-        let dense = col == 1 && (row == cols as isize || self.job.taps[0] == 1);
-        // From a tap's panel to the next.
-        let tap = depth.channels * span;
-        // SAFETY: filters, and their places in the panel.
-        unsafe {
-            if dense && channel == taps as isize {
-                // Filters that lie a page apart would push one another out of the cache between a channel and the next.
-                let most = (RUN_OF_FILTER / taps).max(1);
-                for c in (0..depth.channels).step_by(most) {
-                    let count = most.min(depth.channels - c);
-                    let from = filters.wrapping_add(c * taps);
-                    for o in 0..strip.width {
-                        prefetch(from.wrapping_offset(o as isize * output).wrapping_add(most * taps), count * taps);
-                    }
-                    let order = Taps { taps, first: depth.tap, keep: depth.taps, tap, row: span };
-                    (self.kernel.sort)((from, output), (strip.width, count), order, panel.add(c * span));
-                }
-                return;
-            }
-            for c in 0..depth.channels {
-                let (from, to) = (filters.wrapping_offset(c as isize * channel), panel.add(c * span));
-                if dense {
-                    // Those of the channels after it lie far away.
-                    if output == taps as isize {
-                        let later = from.wrapping_offset(CHANNELS_AHEAD * channel);
-                        prefetch(later.wrapping_add(depth.tap), strip.width * taps);
-                    }
-                    (self.kernel.transpose)(from.add(depth.tap), output, strip.width, depth.taps, to, tap);
-                    continue;
-                }
-                for (t, o) in (0..depth.taps).flat_map(|t| (0..strip.width).map(move |o| (t, o))) {
-                    let (ky, kx) = ((depth.tap + t) / cols, (depth.tap + t) % cols);
-                    let from = from.offset(ky as isize * row + kx as isize * col + o as isize * output);
-                    *to.add(t * tap + o) = *from;
-                }
-            }
+            unsafe { self.job.pack(self.kernel, filters, depth, (panel, strip.vectors * self.kernel.lanes)) };
         }
     }
 

@@ -24,10 +24,10 @@ macro_rules! kernel_table {
             #[allow(dead_code)] // halves are found through the kernels of the whole
             pub(crate) fn kernel<T: Real>(self) -> &'static Kernel<T>
             where
-                $token: Simd<T>,
+                $token: Window<T>,
                 $narrow: Transpose<T>,
                 $square: Transpose<T>,
-                $($half: Simd<T>,)?
+                $($half: Window<T>,)?
             {
                 Self::table()
             }
@@ -35,10 +35,10 @@ macro_rules! kernel_table {
             /// The kernels, for who has the proof.
             pub(super) const fn table<T: Real>() -> &'static Kernel<T>
             where
-                $token: Simd<T>,
+                $token: Window<T>,
                 $narrow: Transpose<T>,
                 $square: Transpose<T>,
-                $($half: Simd<T>,)?
+                $($half: Window<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
                 use $crate::kernel::{CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
@@ -100,6 +100,10 @@ macro_rules! kernel_table {
                             gather::<T, 6, 2>,
                         ],
                     ],
+                    scan: &[
+                        &[$(scan::<T, $one, 1>),+],
+                        &[$(scan::<T, $cut, 2>),+],
+                    ],
                     columns: columns::<T>,
                     small: small::<T>,
                     deal: deal::<T>,
@@ -139,6 +143,17 @@ macro_rules! kernel_table {
         }
 
         /// # Safety
+        /// As [`Scan`](crate::kernel::scanline::Scan); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn scan<T: Real, const MR: usize, const NV: usize>(tile: &$crate::kernel::scanline::Scanline<'_, T>)
+        where
+            $token: Window<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::kernel::scanline::scan::<T, $token, MR, NV>($token(()), tile) }
+        }
+
+        /// # Safety
         /// As [`thin::columns`](crate::thin::columns); and the CPU has the instructions.
         $(#[$attribute])?
         unsafe fn columns<T: Real>(job: &$crate::thin::Columns<T>)
@@ -154,10 +169,10 @@ macro_rules! kernel_table {
         $(#[$attribute])?
         unsafe fn small<T: Real>(run: &mut $crate::kernel::Run<'_, T>, shape: (usize, usize))
         where
-            $token: Simd<T>,
+            $token: Window<T>,
             $narrow: Transpose<T>,
             $square: Transpose<T>,
-            $($half: Simd<T>,)?
+            $($half: Window<T>,)?
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::small::small(<$token>::table::<T>(), run, shape) }

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::x86::{x86_arithmetic, x86_token};
-use super::{Simd, Transpose, Vectorized, no_halves};
+use super::{Simd, Transpose, Vectorized, Window, no_halves};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -41,6 +41,35 @@ unsafe fn lanes(_: Avx2, from: usize) -> __m256i {
     // SAFETY: the token proves the instruction; eight elements from `from` on lie in the window.
     unsafe { _mm256_loadu_si256(WINDOW.as_ptr().add(from).cast()) }
 }
+
+/// [`Window`] from the names of intrinsics; `$words` lanes of 32 bits make one of an element.
+macro_rules! window {
+    ($t:ident, $vector:ident, $words:literal, $load:ident, $fma:ident, $blend:ident, $cast:ident) => {
+        impl Window<$t> for Avx2 {
+            type Within = __m256i;
+
+            #[inline(always)]
+            fn window(self, first: usize, end: usize) -> __m256i {
+                let [first, end] = [first, end].map(|lane| 8 - ($words * lane).min(8));
+                // SAFETY: `self` proves the instructions; both are at most 8.
+                unsafe { _mm256_andnot_si256(lanes(self, first), lanes(self, end)) }
+            }
+            #[inline(always)]
+            unsafe fn load_within(self, p: *const $t, window: __m256i) -> $vector {
+                // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+                unsafe { $load(p, window) }
+            }
+            #[inline(always)]
+            fn mul_add_within(self, window: __m256i, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: `self` proves the instructions.
+                unsafe { $blend(c, $fma(a, b, c), $cast(window)) }
+            }
+        }
+    };
+}
+
+window!(f32, __m256, 1, _mm256_maskload_ps, _mm256_fmadd_ps, _mm256_blendv_ps, _mm256_castsi256_ps);
+window!(f64, __m256d, 2, _mm256_maskload_pd, _mm256_fmadd_pd, _mm256_blendv_pd, _mm256_castsi256_pd);
 
 impl Simd<f32> for Avx2 {
     x86_arithmetic!(f32, __m256, 8, _mm256_set1_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps);

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::Avx2;
 use super::x86::{x86_arithmetic, x86_token};
-use super::{Simd, Transpose, Vectorized};
+use super::{Simd, Transpose, Vectorized, Window};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -52,6 +52,33 @@ kernel_table!(
     cut_three: [1 2 3 4 5 6 7 8],
     mixed: [2: [1 2 3 4 5 6 7 8 9 10 11 12] 3: [1 2 3 4 5 6 7 8] 4: [1 2] 5: [1] 6: [1] 7: [1] 8: [1]]
 );
+
+/// [`Window`] from the names of intrinsics: lanes are bits of a mask.
+macro_rules! window {
+    ($token:ident, $t:ident, $vector:ident, $mask:ident, $load:ident, $fma:ident) => {
+        impl Window<$t> for $token {
+            type Within = $mask;
+
+            #[inline(always)]
+            fn window(self, first: usize, end: usize) -> $mask {
+                ((1u32 << end) - 1 >> first << first) as $mask
+            }
+            #[inline(always)]
+            unsafe fn load_within(self, p: *const $t, window: $mask) -> $vector {
+                // SAFETY: `self` proves the instruction, which does not touch elements whose lanes are not set.
+                unsafe { $load(window, p) }
+            }
+            #[inline(always)]
+            fn mul_add_within(self, window: $mask, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: `self` proves the instruction.
+                unsafe { $fma(a, b, c, window) }
+            }
+        }
+    };
+}
+
+window!(Avx512, f32, __m512, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask3_fmadd_ps);
+window!(Avx512, f64, __m512d, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask3_fmadd_pd);
 
 impl Simd<f32> for Avx512 {
     x86_arithmetic!(f32, __m512, 16, _mm512_set1_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_storeu_ps);
@@ -256,7 +283,7 @@ mod half {
 
     use super::super::avx2::Avx2;
     use super::super::x86::x86_arithmetic;
-    use super::super::{Simd, Transpose, no_halves};
+    use super::super::{Simd, Transpose, Window, no_halves};
     use super::Avx512;
     use crate::Real;
     use crate::kernel::{Kernel, kernel_table};
@@ -286,6 +313,9 @@ mod half {
         cut_three: [1 2 3],
         mixed: []
     );
+
+    window!(Avx512Half, f32, __m256, __mmask8, _mm256_maskz_loadu_ps, _mm256_mask3_fmadd_ps);
+    window!(Avx512Half, f64, __m256d, __mmask8, _mm256_maskz_loadu_pd, _mm256_mask3_fmadd_pd);
 
     impl Simd<f32> for Avx512Half {
         x86_arithmetic!(

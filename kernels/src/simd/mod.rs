@@ -75,6 +75,22 @@ pub(crate) trait Simd<T: Real>: Copy {
     unsafe fn store_first(self, p: *mut T, mask: Self::Mask, v: Self::Vector);
 }
 
+/// Vectors of which a few neighbouring lanes take part.
+pub(crate) trait Window<T: Real>: Simd<T> {
+    /// These lanes.
+    type Within: Copy;
+
+    /// The lanes from `first` to before `end`, which may be none; `end` is at most `LANES`.
+    fn window(self, first: usize, end: usize) -> Self::Within;
+    /// Reads the lanes of a window; the others are 0, and their elements, of those from `p` on, are not touched.
+    ///
+    /// # Safety
+    /// The elements of the lanes must be readable.
+    unsafe fn load_within(self, p: *const T, window: Self::Within) -> Self::Vector;
+    /// `a * b + c`, rounded once, in the lanes of a window, and `c` in the others.
+    fn mul_add_within(self, window: Self::Within, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+}
+
 /// A set without vectors of half the length.
 macro_rules! no_halves {
     ($t:ty) => {

@@ -2,7 +2,7 @@
 
 use std::array;
 
-use super::{Simd, Transpose, Vectorized, no_halves};
+use super::{Simd, Transpose, Vectorized, Window, no_halves};
 use crate::Real;
 use crate::kernel::{Kernel, kernel_table};
 
@@ -55,6 +55,24 @@ impl<T: Real> Simd<T> for Portable {
             // SAFETY: the caller vouches for the first `count` elements.
             unsafe { *p.add(i) = x };
         }
+    }
+}
+
+impl<T: Real> Window<T> for Portable {
+    type Within = (usize, usize);
+
+    #[inline(always)]
+    fn window(self, first: usize, end: usize) -> (usize, usize) {
+        (first, end)
+    }
+    #[inline(always)]
+    unsafe fn load_within(self, p: *const T, (first, end): (usize, usize)) -> [T; LANES] {
+        // SAFETY: the caller vouches for the elements of the lanes.
+        array::from_fn(|i| if first <= i && i < end { unsafe { *p.wrapping_add(i) } } else { T::ZERO })
+    }
+    #[inline(always)]
+    fn mul_add_within(self, (first, end): (usize, usize), a: [T; LANES], b: [T; LANES], c: [T; LANES]) -> [T; LANES] {
+        array::from_fn(|i| if first <= i && i < end { a[i].mul_add(b[i], c[i]) } else { c[i] })
     }
 }
 

@@ -1,0 +1,207 @@
+//! Convolutions between images with few channels, such as colours: the pixels of a row lie on the lanes.
+//!
+//! Where `direct` would leave most lanes idle, or spend its time on turning tiles that a few multiply-adds have made, the
+//! images are read where they are and the results written along their rows.
+
+use super::Convolution;
+use super::grid::{Grid, Part};
+use super::limits::Limits;
+use super::panel::Depth;
+use crate::block::Blocks;
+use crate::cache::Caches;
+use crate::cut::heights;
+use crate::gemm::Parallelism;
+use crate::kernel::Kernel;
+use crate::kernel::scanline::{Scanline, Tap};
+use crate::scratch::with_scratch;
+use crate::{Real, team};
+
+/// Vectors across a tile.
+const VECTORS: usize = 2;
+/// Rows of a tile from which its chains hide the latency of a multiply-add.
+const FULL_ROWS: usize = 4;
+/// What turning a vector of channels into pixels, and writing it, costs `direct`, in multiply-adds of a vector, as the rest;
+/// and where the channels lie so far apart that they meet the same sets of the first-level cache.
+const TURN: usize = 30;
+const FAR_TURN: usize = 60;
+const FAR: usize = 1024;
+/// What a tile spends on a tap, however few channels there are.
+const TAP: usize = 16;
+
+impl<T: Real> Convolution<'_, T> {
+    /// Whether the pixels of a row should lie on the lanes, not the output's channels: where neighbouring pixels read and
+    /// are written to neighbours, and that takes less time.
+    pub(super) fn is_scan(&self, kernel: &Kernel<T>) -> bool {
+        let neighbours = self.x.strides[3] == 1
+            && self.y.strides[3] == 1
+            && self.stretches[1].iter().all(|stretch| stretch.step == 1 && stretch.source_step == 1);
+        let (taps, cols) = (self.taps(), self.target[1]);
+        let filters = self.outputs * self.channels * taps * size_of::<T>();
+        if !neighbours || filters > Caches::of_this_core().l2 / 4 {
+            return false;
+        }
+        // Both for a row of pixels. The vectors of an image are seldom aligned, and its channels often a page apart.
+        let vectors = cols.div_ceil(kernel.lanes);
+        let tiles = |(height, tiles): (usize, usize)| {
+            tiles * taps * (vectors * self.channels * height.max(FULL_ROWS) * 9 / 8 + vectors.div_ceil(VECTORS) * TAP)
+        };
+        let heights = heights(self.outputs, kernel.scan[VECTORS - 1].len());
+        let scan: usize = heights.into_iter().filter(|&(height, _)| height > 0).map(tiles).sum();
+        let strips = self.outputs.div_ceil(kernel.lanes);
+        let far = (self.y.strides[1].unsigned_abs() * size_of::<T>()).is_multiple_of(FAR);
+        // Tiles a vector wide have too few chains.
+        let chains = taps * self.channels * if strips == 1 { 4 } else { 3 } / 3;
+        scan < cols * strips * (chains + if far { FAR_TURN } else { TURN })
+    }
+}
+
+/// `job` on the threads of the current pool, if `parallelism` says so.
+///
+/// # Safety
+/// As [`Convolution::run`]; the job must be one for this.
+pub(super) unsafe fn convolve<T: Real>(
+    job: &Convolution<'_, T>,
+    kernel: &'static Kernel<T>,
+    blocks: Option<Blocks>,
+    parallelism: Parallelism,
+) {
+    let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
+    let grid = Grid::new(job, &Limits::new(job, kernel, blocks), threads);
+    let columns = columns(job);
+    // SAFETY: passed on from the caller; the parts of a grid do not meet.
+    let part = |index: usize| unsafe { Rows { job, kernel, columns: &columns, part: grid.part(index) }.run() };
+    let parts = grid.parts();
+    if !team::share(if threads > 1 { parts } else { 1 }, job.nanoseconds(), &part) {
+        (0..parts).for_each(part);
+    }
+}
+
+/// A column of the kernel: the columns of y that have it, and where column 0 would read.
+struct Column {
+    tap: usize,
+    first: usize,
+    end: usize,
+    source: isize,
+}
+
+/// The columns of the kernel that meet the image, in order.
+fn columns<T: Real>(job: &Convolution<'_, T>) -> Vec<Column> {
+    let having = |tap: usize| {
+        let mut having = job.stretches[1].iter().filter_map(|h| Some((h, h.position(tap)?)));
+        let (h, position) = having.next()?;
+        let source = h.source + position as isize * h.source_tap_step - h.first as isize;
+        let end = having.last().map_or(h, |(last, _)| last);
+        Some(Column { tap, first: h.first, end: end.first + end.count, source })
+    };
+    (0..job.taps[1]).filter_map(having).collect()
+}
+
+/// A part of a convolution, on one thread.
+struct Rows<'a, T: 'static> {
+    job: &'a Convolution<'a, T>,
+    kernel: &'static Kernel<T>,
+    columns: &'a [Column],
+    part: Part,
+}
+
+impl<T: Real> Rows<'_, T> {
+    /// # Safety
+    /// As [`convolve`], for this part.
+    unsafe fn run(&self) {
+        let Self { job, part, .. } = self;
+        let [image, channel, row, _] = job.y.strides;
+        let filter = job.taps() * job.channels;
+        let mut taps = Vec::with_capacity(job.taps());
+        with_scratch::<T, ()>([part.outputs.len() * filter, 0], |[filters, _]| {
+            // SAFETY: the room has all filters; the rest is passed on from the caller.
+            unsafe {
+                self.pack(filters);
+                for y in part.rows.clone() {
+                    self.taps(y, &mut taps);
+                    for n in part.images.clone() {
+                        let c = n as isize * image + part.outputs.start as isize * channel + y as isize * row;
+                        let tile = Scanline {
+                            a: filters.cast_const(),
+                            b: job.x.ptr.wrapping_offset(n as isize * job.x.strides[0]),
+                            b_depth: job.x.strides[1],
+                            channels: job.channels,
+                            taps: &taps,
+                            beta: job.beta,
+                            c: job.y.ptr.wrapping_offset(c),
+                            c_row: channel,
+                            first: 0,
+                            width: 0,
+                        };
+                        self.row(tile, filter);
+                    }
+                }
+                if let Some(epilogue) = &job.epilogue {
+                    epilogue.part(part, part.outputs.clone());
+                }
+            }
+        });
+    }
+
+    /// The heights of the tiles, each with how many there are.
+    fn heights(&self) -> impl Iterator<Item = usize> {
+        let most = self.kernel.scan[VECTORS - 1].len();
+        heights(self.part.outputs.len(), most)
+            .into_iter()
+            .flat_map(|(height, tiles)| std::iter::repeat_n(height, tiles))
+    }
+
+    /// Packs the filters, scaled: a panel for each tile.
+    ///
+    /// # Safety
+    /// The filters must be readable, and the room hold them.
+    unsafe fn pack(&self, filters: *mut T) {
+        let Self { job, kernel, part, .. } = self;
+        let depth = Depth { tap: 0, taps: job.taps(), channel: 0, channels: job.channels };
+        let (mut first, mut panel) = (part.outputs.start, filters);
+        for height in self.heights() {
+            // SAFETY: the tile's filters, and the room for them.
+            unsafe { job.pack(kernel, first..first + height, depth, (panel, height)) };
+            first += height;
+            panel = panel.wrapping_add(height * depth.taps * depth.channels);
+        }
+    }
+
+    /// The taps of row `y`.
+    fn taps(&self, y: usize, taps: &mut Vec<Tap>) {
+        taps.clear();
+        for v in &self.job.stretches[0] {
+            let Some(i) = (y.checked_sub(v.first)).filter(|i| i.is_multiple_of(v.step) && i / v.step < v.count) else {
+                continue;
+            };
+            let source = v.source + (i / v.step) as isize * v.source_step;
+            for t in 0..v.taps {
+                let line = (source + t as isize * v.source_tap_step) * self.job.x.strides[2];
+                taps.extend(self.columns.iter().map(|column| Tap {
+                    place: (v.tap + t * v.tap_step) * self.job.taps[1] + column.tap,
+                    b: line + column.source,
+                    first: column.first,
+                    end: column.end,
+                }));
+            }
+        }
+    }
+
+    /// One row of y: `tile` without its pixels.
+    ///
+    /// # Safety
+    /// As [`convolve`]; the filters must be packed, `filter` elements each.
+    unsafe fn row(&self, tile: Scanline<'_, T>, filter: usize) {
+        let (lanes, cols) = (self.kernel.lanes, self.job.target[1]);
+        for first in (0..cols).step_by(VECTORS * lanes) {
+            let width = (cols - first).min(VECTORS * lanes);
+            let kernels = self.kernel.scan[width.div_ceil(lanes) - 1];
+            let mut tile = Scanline { first, width, c: tile.c.wrapping_add(first), ..tile };
+            for height in self.heights() {
+                // SAFETY: passed on from the caller.
+                unsafe { kernels[height - 1](&tile) };
+                tile.a = tile.a.wrapping_add(height * filter);
+                tile.c = tile.c.wrapping_offset(height as isize * tile.c_row);
+            }
+        }
+    }
+}
