@@ -18,6 +18,8 @@ use crate::{Real, team};
 
 /// Vectors across a tile.
 const VECTORS: usize = 2;
+/// Filters that are packed faster together than one by one.
+const PACKED: usize = 8;
 /// Rows of a tile from which its chains hide the latency of a multiply-add.
 const FULL_ROWS: usize = 4;
 /// What turning a vector of channels into pixels, and writing it, costs `direct`, in multiply-adds of a vector, as the rest;
@@ -27,6 +29,12 @@ const FAR_TURN: usize = 60;
 const FAR: usize = 1024;
 /// What a tile spends on a tap, however few channels there are.
 const TAP: usize = 16;
+
+/// The highest tiles of so many channels of y.
+fn most<T>(kernel: &Kernel<T>, outputs: usize) -> usize {
+    let most = kernel.scan[VECTORS - 1].len();
+    if outputs.is_multiple_of(PACKED) { most.min(PACKED) } else { most }
+}
 
 impl<T: Real> Convolution<'_, T> {
     /// Whether the pixels of a row should lie on the lanes, not the output's channels: where neighbouring pixels read and
@@ -45,7 +53,7 @@ impl<T: Real> Convolution<'_, T> {
         let tiles = |(height, tiles): (usize, usize)| {
             tiles * taps * (vectors * self.channels * height.max(FULL_ROWS) * 9 / 8 + vectors.div_ceil(VECTORS) * TAP)
         };
-        let heights = heights(self.outputs, kernel.scan[VECTORS - 1].len());
+        let heights = heights(self.outputs, most(kernel, self.outputs));
         let scan: usize = heights.into_iter().filter(|&(height, _)| height > 0).map(tiles).sum();
         let strips = self.outputs.div_ceil(kernel.lanes);
         let far = (self.y.strides[1].unsigned_abs() * size_of::<T>()).is_multiple_of(FAR);
@@ -142,12 +150,10 @@ impl<T: Real> Rows<'_, T> {
         });
     }
 
-    /// The heights of the tiles, each with how many there are.
+    /// The heights of the tiles.
     fn heights(&self) -> impl Iterator<Item = usize> {
-        let most = self.kernel.scan[VECTORS - 1].len();
-        heights(self.part.outputs.len(), most)
-            .into_iter()
-            .flat_map(|(height, tiles)| std::iter::repeat_n(height, tiles))
+        let heights = heights(self.part.outputs.len(), most(self.kernel, self.part.outputs.len()));
+        heights.into_iter().flat_map(|(height, tiles)| std::iter::repeat_n(height, tiles))
     }
 
     /// Packs the filters, scaled: a panel for each tile.
