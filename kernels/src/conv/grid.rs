@@ -21,11 +21,14 @@ pub(super) struct Part {
 /// The least work, in nanoseconds, that is a part of its own.
 const PART: usize = 20_000;
 
+/// What copying or packing an element costs, in multiply-adds.
+const MOVE: usize = 8;
+
 impl Grid {
     /// Parts whose images fit a block. Each part copies its images and packs its filters, so several threads cut where
     /// less is copied twice.
     pub(super) fn new<T: Real>(job: &Convolution<'_, T>, limits: &Limits, threads: usize) -> Self {
-        let &Convolution { images, outputs, channels, source, target, .. } = job;
+        let &Convolution { images, outputs, source, target, .. } = job;
         let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
         let strips = outputs.div_ceil(limits.strip).max(1);
         // Images, or rows of one, that make at least so many blocks; and how many these are.
@@ -39,8 +42,15 @@ impl Grid {
             let rows = target[0].div_ceil(bands).max(1);
             (1, rows, images * target[0].div_ceil(rows))
         };
-        let (copied, packed) = (images * source[0] * source[1] * channels, outputs * channels * job.taps());
-        let cost = |across: usize| copied * across + packed * cut(wanted.div_ceil(across)).2;
+        // As long as all take that take most: what is copied and packed counts with what is multiplied.
+        let cost = |across: usize| {
+            let (each, rows, blocks) = cut(wanted.div_ceil(across));
+            let strips_each = strips.div_ceil(across);
+            let filters = strips_each * limits.strip * job.taps();
+            let madds = each * rows * target[1] * filters;
+            let moved = each * source[0].min(rows * source[0] / target[0].max(1) + job.taps[0]) * source[1] + filters;
+            (blocks * strips.div_ceil(strips_each)).div_ceil(threads) * (madds + MOVE * moved)
+        };
         let across = (1..=strips.min(wanted)).min_by_key(|&across| cost(across)).unwrap_or(1);
         let (each, rows, _) = cut(wanted.div_ceil(across));
         Self([(each, images), (rows, target[0]), (strips.div_ceil(across) * limits.strip, outputs)])
