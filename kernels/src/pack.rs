@@ -265,8 +265,13 @@ unsafe fn pieces<T: Real, S: Transpose<T>>(
     // SAFETY: elements that the caller vouches for.
     unsafe {
         squares(s, (source, stride), (wide, long), (panel, row));
-        for j in 0..width {
-            for k in if j < wide { long } else { 0 }..len {
+        for k in long..len {
+            for j in 0..wide {
+                *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k);
+            }
+        }
+        for j in wide..width {
+            for k in 0..len {
                 *panel.add(k * row + j) = *source.offset(j as isize * stride).add(k);
             }
         }

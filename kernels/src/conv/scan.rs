@@ -120,7 +120,7 @@ impl<T: Real> Rows<'_, T> {
         let [image, channel, row, _] = job.y.strides;
         let filter = job.taps() * job.channels;
         let mut taps = Vec::with_capacity(job.taps());
-        with_scratch::<T, ()>([part.outputs.len() * filter, 0], |[filters, _]| {
+        with_scratch::<T, ()>([0, part.outputs.len() * filter], |[_, filters]| {
             // SAFETY: the room has all filters; the rest is passed on from the caller.
             unsafe {
                 self.pack(filters);

@@ -83,7 +83,7 @@ fn to(data: &mut [f32], shape: [usize; 4]) -> TensorMut<'_, f32> {
 #[test]
 fn convolutions_stay_inside_the_rooms_they_pack_into() {
     let source = &mut Source::new(8);
-    let mut lent = 0;
+    let (mut lent, mut without_copy) = (0, 0);
     for seed in 0..60 {
         let kernel = [source.between(1, 3), source.between(1, 3)];
         let geometry = ConvGeometry {
@@ -122,7 +122,9 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
                 let dw = (1.0, to(&mut fw, ws));
                 backward_weights_tuned(&tuning, &geometry, (-1.5, of(&y, ys)), of(&x, xs), dw, serial);
             });
-            assert!(rooms[0] >= 2 && rooms[1] >= 3, "{case}: {rooms:?} rooms");
+            // Each pass packs filters; those that copy the images need a second room.
+            assert!(rooms[1] >= 3, "{case}: {rooms:?} rooms");
+            without_copy += usize::from(rooms[0] < 2);
             assert_same_bits(&fy, &ey, || format!("forward {case}"));
             assert_same_bits(&fx, &ex, || format!("backward_input {case}"));
             assert_same_bits(&fw, &ew, || format!("backward_weights {case}"));
@@ -130,6 +132,7 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
         }
     }
     assert_eq!(lent, 60 * 2 * Isa::available().len());
+    assert!((lent / 5..lent * 4 / 5).contains(&without_copy), "{without_copy} of {lent} read images in place");
 }
 
 /// One product without a tuning, in layouts that the small path takes and in those that it does not.
