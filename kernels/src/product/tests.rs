@@ -132,7 +132,7 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
         }
     }
     assert_eq!(lent, 60 * 2 * Isa::available().len());
-    assert!((lent / 5..lent * 4 / 5).contains(&without_copy), "{without_copy} of {lent} read images in place");
+    assert!((lent / 20..lent * 4 / 5).contains(&without_copy), "{without_copy} of {lent} read images in place");
 }
 
 /// One product without a tuning, in layouts that the small path takes and in those that it does not.
