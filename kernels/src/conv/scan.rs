@@ -1,13 +1,14 @@
 //! Convolutions between images with few channels, such as colours: the pixels of a row lie on the lanes.
 //!
 //! Where `direct` would leave most lanes idle, or spend its time on turning tiles that a few multiply-adds have made, the
-//! images are read where they are and the results written along their rows.
+//! images are read where they are and the results written along their rows. Where the channels of an image push one another
+//! out of the first-level cache, what a strip of a row reads is copied first, to a place where all filters meet it.
 
 use super::Convolution;
 use super::grid::{Grid, Part};
 use super::limits::Limits;
 use super::panel::Depth;
-use crate::block::Blocks;
+use crate::block::{Blocks, round_up};
 use crate::cache::Caches;
 use crate::cut::heights;
 use crate::gemm::Parallelism;
@@ -27,6 +28,9 @@ const FULL_ROWS: usize = 4;
 const TURN: usize = 30;
 const FAR_TURN: usize = 60;
 const FAR: usize = 1024;
+/// Bytes after which addresses meet the same set of the first-level cache, and lines that it may hold of them.
+const PAGE: usize = 4096;
+const WAYS: usize = 8;
 /// What a tile spends on a tap, however few channels there are.
 const TAP: usize = 16;
 
@@ -48,7 +52,7 @@ impl<T: Real> Convolution<'_, T> {
         if !neighbours || filters > Caches::of_this_core().l2 / 4 {
             return false;
         }
-        // Both for a row of pixels. The vectors of an image are seldom aligned, and its channels often a page apart.
+        // Both for a row of pixels. The vectors of a shifted row are not aligned.
         let vectors = cols.div_ceil(kernel.lanes);
         let tiles = |(height, tiles): (usize, usize)| {
             tiles * taps * (vectors * self.channels * height.max(FULL_ROWS) * 9 / 8 + vectors.div_ceil(VECTORS) * TAP)
@@ -112,35 +116,55 @@ struct Rows<'a, T: 'static> {
     part: Part,
 }
 
+/// A copy of what a strip of a row reads: for each row of the kernel, for each channel, pixels of the image.
+struct Near<T> {
+    ptr: *mut T,
+    /// Where the first pixel of a row of y would read by the leftmost tap, and from there to what the rightmost one reads.
+    source: isize,
+    reach: usize,
+    /// Elements from a channel to the next.
+    channel: usize,
+}
+
+impl<T: Real> Near<T> {
+    /// A copy without room; nothing where the images are read in place.
+    fn new(rows: &Rows<'_, T>) -> Option<Self> {
+        let Rows { job, kernel, columns, part } = rows;
+        let sources = || columns.iter().map(|column| column.source);
+        let (source, last) = (sources().min()?, sources().max()?);
+        let reach = (last - source) as usize;
+        let channel = round_up(VECTORS * kernel.lanes + reach, kernel.lanes);
+        let aliased = (job.x.strides[1].unsigned_abs() * size_of::<T>()).is_multiple_of(PAGE);
+        let pays = job.channels > WAYS && part.outputs.len() >= kernel.lanes;
+        (aliased && pays).then_some(Self { ptr: std::ptr::null_mut(), source, reach, channel })
+    }
+}
+
 impl<T: Real> Rows<'_, T> {
     /// # Safety
     /// As [`convolve`], for this part.
     unsafe fn run(&self) {
-        let Self { job, part, .. } = self;
-        let [image, channel, row, _] = job.y.strides;
-        let filter = job.taps() * job.channels;
+        let Self { job, kernel, part, .. } = self;
+        let filters = part.outputs.len() * job.taps() * job.channels;
+        let mut near = Near::new(self);
+        let copy = near.as_ref().map_or(0, |near| job.taps[0] * job.channels * near.channel);
         let mut taps = Vec::with_capacity(job.taps());
-        with_scratch::<T, ()>([0, part.outputs.len() * filter], |[_, filters]| {
-            // SAFETY: the room has all filters; the rest is passed on from the caller.
+        with_scratch::<T, ()>([copy, filters], |[copy, filters]| {
+            if let Some(near) = &mut near {
+                near.ptr = copy;
+            }
+            // SAFETY: the rooms hold what a strip reads and all filters; the rest is passed on from the caller.
             unsafe {
                 self.pack(filters);
                 for y in part.rows.clone() {
-                    self.taps(y, &mut taps);
+                    self.taps(y, near.as_ref(), &mut taps);
                     for n in part.images.clone() {
-                        let c = n as isize * image + part.outputs.start as isize * channel + y as isize * row;
-                        let tile = Scanline {
-                            a: filters.cast_const(),
-                            b: job.x.ptr.wrapping_offset(n as isize * job.x.strides[0]),
-                            b_depth: job.x.strides[1],
-                            channels: job.channels,
-                            taps: &taps,
-                            beta: job.beta,
-                            c: job.y.ptr.wrapping_offset(c),
-                            c_row: channel,
-                            first: 0,
-                            width: 0,
-                        };
-                        self.row(tile, filter);
+                        for first in (0..job.target[1]).step_by(VECTORS * kernel.lanes) {
+                            if let Some(near) = &near {
+                                self.copy(y, n, first, near);
+                            }
+                            self.strip(y, n, first, (near.as_ref(), &taps), filters);
+                        }
                     }
                 }
                 if let Some(epilogue) = &job.epilogue {
@@ -172,42 +196,100 @@ impl<T: Real> Rows<'_, T> {
         }
     }
 
-    /// The taps of row `y`.
-    fn taps(&self, y: usize, taps: &mut Vec<Tap>) {
+    /// The rows of the kernel that row `y` of the output has, each with the row of the image that it reads.
+    fn lines(&self, y: usize) -> impl Iterator<Item = (usize, isize)> {
+        let having = self.job.stretches[0].iter().filter_map(move |v| {
+            let i = y.checked_sub(v.first).filter(|i| i.is_multiple_of(v.step) && i / v.step < v.count)?;
+            Some((v, v.source + (i / v.step) as isize * v.source_step))
+        });
+        having.flat_map(|(v, source)| {
+            (0..v.taps).map(move |t| (v.tap + t * v.tap_step, source + t as isize * v.source_tap_step))
+        })
+    }
+
+    /// The taps of row `y`, in order.
+    fn taps(&self, y: usize, near: Option<&Near<T>>, taps: &mut Vec<Tap>) {
+        let Convolution { channels, taps: [_, cols], x, .. } = self.job;
         taps.clear();
-        for v in &self.job.stretches[0] {
-            let Some(i) = (y.checked_sub(v.first)).filter(|i| i.is_multiple_of(v.step) && i / v.step < v.count) else {
-                continue;
+        taps.extend(self.lines(y).flat_map(|(ky, line)| {
+            let (row, source) = match near {
+                Some(near) => ((ky * channels * near.channel) as isize, near.source),
+                None => (line * x.strides[2], 0),
             };
-            let source = v.source + (i / v.step) as isize * v.source_step;
-            for t in 0..v.taps {
-                let line = (source + t as isize * v.source_tap_step) * self.job.x.strides[2];
-                taps.extend(self.columns.iter().map(|column| Tap {
-                    place: (v.tap + t * v.tap_step) * self.job.taps[1] + column.tap,
-                    b: line + column.source,
-                    first: column.first,
-                    end: column.end,
-                }));
+            self.columns.iter().map(move |column| Tap {
+                place: ky * cols + column.tap,
+                b: row + column.source - source,
+                first: column.first,
+                end: column.end,
+            })
+        }));
+    }
+
+    /// Copies what the pixels of row `y` from column `first` on read of image `n`. What would lie outside of it stays as it is.
+    ///
+    /// # Safety
+    /// The image must be readable, and the room hold the copy.
+    unsafe fn copy(&self, y: usize, n: usize, first: usize, near: &Near<T>) {
+        let Self { job, kernel, .. } = self;
+        let [image, channel, row, _] = job.x.strides;
+        let start = first as isize + near.source;
+        let end = start + (VECTORS * kernel.lanes + near.reach) as isize;
+        let (from, to) = (start.max(0), end.min(job.source[1] as isize));
+        if from >= to {
+            return;
+        }
+        for (ky, line) in self.lines(y) {
+            let source = job.x.ptr.wrapping_offset(n as isize * image + line * row + from);
+            let place = ky * job.channels * near.channel + (from - start) as usize;
+            let width = (to - from) as usize;
+            // SAFETY: pixels of the image's row, and their places.
+            unsafe {
+                (kernel.copy)(source, channel, width, job.channels, near.ptr.wrapping_add(place), near.channel);
             }
         }
     }
 
-    /// One row of y: `tile` without its pixels.
+    /// The pixels of row `y` of image `n` from column `first` on.
     ///
     /// # Safety
-    /// As [`convolve`]; the filters must be packed, `filter` elements each.
-    unsafe fn row(&self, tile: Scanline<'_, T>, filter: usize) {
-        let (lanes, cols) = (self.kernel.lanes, self.job.target[1]);
-        for first in (0..cols).step_by(VECTORS * lanes) {
-            let width = (cols - first).min(VECTORS * lanes);
-            let kernels = self.kernel.scan[width.div_ceil(lanes) - 1];
-            let mut tile = Scanline { first, width, c: tile.c.wrapping_add(first), ..tile };
-            for height in self.heights() {
-                // SAFETY: passed on from the caller.
-                unsafe { kernels[height - 1](&tile) };
-                tile.a = tile.a.wrapping_add(height * filter);
-                tile.c = tile.c.wrapping_offset(height as isize * tile.c_row);
+    /// As [`convolve`]; what they read must be copied, and the filters packed.
+    unsafe fn strip(
+        &self,
+        y: usize,
+        n: usize,
+        first: usize,
+        (near, taps): (Option<&Near<T>>, &[Tap]),
+        filters: *mut T,
+    ) {
+        let Self { job, kernel, part, .. } = self;
+        let [image, channel, row, _] = job.y.strides;
+        let width = (job.target[1] - first).min(VECTORS * kernel.lanes);
+        let place = n as isize * image + part.outputs.start as isize * channel + y as isize * row + first as isize;
+        let (b, b_depth) = match near {
+            Some(near) => (near.ptr.cast_const(), near.channel as isize),
+            None => {
+                let image = job.x.ptr.wrapping_offset(n as isize * job.x.strides[0]);
+                (image.wrapping_add(first), job.x.strides[1])
             }
+        };
+        let mut tile = Scanline {
+            a: filters.cast_const(),
+            b,
+            b_depth,
+            channels: job.channels,
+            taps,
+            beta: job.beta,
+            c: job.y.ptr.wrapping_offset(place),
+            c_row: channel,
+            first,
+            width,
+        };
+        let kernels = kernel.scan[width.div_ceil(kernel.lanes) - 1];
+        for height in self.heights() {
+            // SAFETY: passed on from the caller.
+            unsafe { kernels[height - 1](&tile) };
+            tile.a = tile.a.wrapping_add(height * job.taps() * job.channels);
+            tile.c = tile.c.wrapping_offset(height as isize * channel);
         }
     }
 }

@@ -1,14 +1,13 @@
 //! Tiles whose columns are neighbouring pixels of one row of an image: the micro-kernel of convolutions with few channels.
 //!
-//! The rows of a tile are filters, packed side by side, whose elements are broadcast; B is the image itself, read where it
-//! is, a row shifted by the tap for each channel. Pixels whose tap falls on padding keep their chain as it is.
+//! The rows of a tile are filters, packed side by side, whose elements are broadcast; B has a row of the image for each
+//! channel, shifted by the tap. Pixels whose tap falls on padding keep their chain as it is.
 
 use super::{CUT, Ends, GROUP, finish, start};
 use crate::Real;
 use crate::simd::Window;
 
-/// A tap: its place in the filters, how far what it reads lies from the first pixel's place in the image, and the pixels of
-/// the row that have it.
+/// A tap: its place in the filters, where in B the first pixel of a tile reads by it, and the pixels of the row that have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tap {
     pub(crate) place: usize,
@@ -22,9 +21,9 @@ pub(crate) struct Tap {
 pub(crate) struct Scanline<'a, T> {
     /// As many filters as the kernel has rows, element by element: for each tap, for each channel.
     pub(crate) a: *const T,
-    /// The image, where its first row and column are.
+    /// What the taps read.
     pub(crate) b: *const T,
-    /// From a channel of the image to the next, and how many there are.
+    /// From a channel to the next, and how many there are.
     pub(crate) b_depth: isize,
     pub(crate) channels: usize,
     /// The taps of the row, in the order of the chains.
@@ -60,7 +59,7 @@ pub(crate) unsafe fn scan<T: Real, S: Window<T>, const MR: usize, const NV: usiz
     for tap in taps {
         let (from, to) = (tap.first.saturating_sub(first), tap.end.saturating_sub(first).min(width));
         let a = a.wrapping_add(tap.place * channels * MR);
-        let b = b.wrapping_offset(tap.b + first as isize);
+        let b = b.wrapping_offset(tap.b);
         let mut windows = [s.window(0, S::LANES); NV];
         // SAFETY: the elements of the pixels that have the tap, and no others; the caller vouches for these.
         unsafe {

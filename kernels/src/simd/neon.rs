@@ -88,40 +88,41 @@ macro_rules! arithmetic {
 
 /// [`Window`] from the names of intrinsics.
 macro_rules! window {
-    ($t:ident, $vector:ident, $word:ident, $lanes:literal, $load:ident, $bits:ident, $dup:ident, $less:ident, $and:ident, $not_less:ident, $select:ident) => {
+    ($t:ident, $vector:ident, $mask:ident, $word:ident, $load:ident, $dup:ident, $less:ident, $without:ident, $select:ident) => {
         impl Window<$t> for Neon {
-            type Within = (usize, usize);
+            /// The mask, and the first lane and the end.
+            type Within = ($mask, usize, usize);
 
             #[inline(always)]
-            fn window(self, first: usize, end: usize) -> (usize, usize) {
-                (first, end)
-            }
-            #[inline(always)]
-            unsafe fn load_within(self, p: *const $t, (first, end): (usize, usize)) -> $vector {
-                let mut room = [0.0; $lanes];
-                for i in first..end {
-                    // SAFETY: the caller vouches for the elements of the lanes.
-                    room[i] = unsafe { *p.wrapping_add(i) };
-                }
-                // SAFETY: `self` proves the instruction; the room has all lanes.
-                unsafe { $load(room.as_ptr()) }
-            }
-            #[inline(always)]
-            fn mul_add_within(self, (first, end): (usize, usize), a: $vector, b: $vector, c: $vector) -> $vector {
-                const NUMBERS: [$word; 4] = [0, 1, 2, 3];
+            fn window(self, first: usize, end: usize) -> ($mask, usize, usize) {
+                const LANES: [$word; 4] = [0, 1, 2, 3];
                 // SAFETY: `self` proves the instructions; the array has all lanes.
                 unsafe {
-                    let lanes = $bits(NUMBERS.as_ptr());
-                    let (from, to) = ($dup(first as $word), $dup(end as $word));
-                    $select($and($not_less(lanes, from), $less(lanes, to)), self.mul_add(a, b, c), c)
+                    let lanes = $load(LANES.as_ptr());
+                    ($without($less(lanes, $dup(end as $word)), $less(lanes, $dup(first as $word))), first, end)
                 }
+            }
+            #[inline(always)]
+            unsafe fn load_within(self, p: *const $t, (_, first, end): ($mask, usize, usize)) -> $vector {
+                let mut room = [0.0; <Self as Simd<$t>>::LANES];
+                for (i, x) in room.iter_mut().enumerate().take(end).skip(first) {
+                    // SAFETY: the caller vouches for the elements of the lanes.
+                    *x = unsafe { *p.wrapping_add(i) };
+                }
+                // SAFETY: the room has all lanes.
+                unsafe { self.load(room.as_ptr()) }
+            }
+            #[inline(always)]
+            fn mul_add_within(self, (mask, ..): ($mask, usize, usize), a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: `self` proves the instruction.
+                unsafe { $select(mask, Simd::<$t>::mul_add(self, a, b, c), c) }
             }
         }
     };
 }
 
-window!(f32, float32x4_t, u32, 4, vld1q_f32, vld1q_u32, vdupq_n_u32, vcltq_u32, vandq_u32, vcgeq_u32, vbslq_f32);
-window!(f64, float64x2_t, u64, 2, vld1q_f64, vld1q_u64, vdupq_n_u64, vcltq_u64, vandq_u64, vcgeq_u64, vbslq_f64);
+window!(f32, float32x4_t, uint32x4_t, u32, vld1q_u32, vdupq_n_u32, vcltq_u32, vbicq_u32, vbslq_f32);
+window!(f64, float64x2_t, uint64x2_t, u64, vld1q_u64, vdupq_n_u64, vcltq_u64, vbicq_u64, vbslq_f64);
 
 impl Simd<f32> for Neon {
     arithmetic!(f32, float32x4_t, 4, vdupq_n_f32, vmulq_f32, vfmaq_f32, vld1q_f32, vst1q_f32);
