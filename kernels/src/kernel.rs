@@ -69,6 +69,8 @@ pub(crate) type Sort<T> = unsafe fn(source: (*const T, isize), filters: (usize, 
 pub struct Kernel<T: 'static> {
     /// Elements in a vector.
     pub(crate) lanes: usize,
+    /// See [`Window::MASKS_ARE_FREE`](crate::simd::Window::MASKS_ARE_FREE).
+    pub(crate) masks_are_free: bool,
     /// `whole[NV - 1][MR - 1]`: for tiles of whole vectors.
     pub(crate) whole: &'static [&'static [Multiply<T>]],
     /// `edge[NV - 1][MR - 1]`: for tiles whose last vector is cut.

@@ -23,10 +23,10 @@ const VECTORS: usize = 2;
 const PACKED: usize = 8;
 /// Rows of a tile from which its chains hide the latency of a multiply-add.
 const FULL_ROWS: usize = 4;
-/// What turning a vector of channels into pixels, and writing it, costs `direct`, in multiply-adds of a vector, as the rest;
-/// and where the channels lie so far apart that they meet the same sets of the first-level cache.
-const TURN: usize = 30;
-const FAR_TURN: usize = 60;
+/// What turning an element of each channel of a vector into pixels, and writing it, costs `direct`, in multiply-adds of a
+/// vector, as the rest; and where the channels lie so far apart that they meet the same sets of the first-level cache.
+const TURN: usize = 2;
+const FAR_TURN: usize = 4;
 const FAR: usize = 1024;
 /// Bytes after which addresses meet the same set of the first-level cache, and lines that it may hold of them.
 const PAGE: usize = 4096;
@@ -47,23 +47,33 @@ impl<T: Real> Convolution<'_, T> {
         let neighbours = self.x.strides[3] == 1
             && self.y.strides[3] == 1
             && self.stretches[1].iter().all(|stretch| stretch.step == 1 && stretch.source_step == 1);
+        let filters = self.outputs * self.channels * self.taps() * size_of::<T>();
+        let near = filters <= Caches::of_this_core().l2 / 4;
+        neighbours && near && self.cost_of_scan(kernel) < self.cost_of_direct(kernel)
+    }
+
+    /// What a row of pixels costs here, in multiply-adds of a vector.
+    fn cost_of_scan(&self, kernel: &Kernel<T>) -> usize {
         let (taps, cols) = (self.taps(), self.target[1]);
-        let filters = self.outputs * self.channels * taps * size_of::<T>();
-        if !neighbours || filters > Caches::of_this_core().l2 / 4 {
-            return false;
-        }
-        // Both for a row of pixels. The vectors of a shifted row are not aligned.
-        let vectors = cols.div_ceil(kernel.lanes);
-        let tiles = |(height, tiles): (usize, usize)| {
-            tiles * taps * (vectors * self.channels * height.max(FULL_ROWS) * 9 / 8 + vectors.div_ceil(VECTORS) * TAP)
+        let (vectors, strips) = (cols.div_ceil(kernel.lanes), cols.div_ceil(VECTORS * kernel.lanes));
+        let cut = columns(self).iter().filter(|column| column.first > 0 || column.end < cols).count();
+        let cut = if kernel.masks_are_free { 0 } else { (cut * self.taps[0]).min(taps * strips) };
+        let tile = |height: usize| {
+            // The vectors of a shifted row are not aligned, and blends take time.
+            let plain = taps * vectors * self.channels * height.max(FULL_ROWS) * 9 / 8;
+            plain + cut * VECTORS * self.channels * height * 2 / 3 + taps * strips * TAP
         };
         let heights = heights(self.outputs, most(kernel, self.outputs));
-        let scan: usize = heights.into_iter().filter(|&(height, _)| height > 0).map(tiles).sum();
+        heights.into_iter().filter(|&(height, _)| height > 0).map(|(height, tiles)| tiles * tile(height)).sum()
+    }
+
+    /// What it would cost with the channels on the lanes.
+    fn cost_of_direct(&self, kernel: &Kernel<T>) -> usize {
         let strips = self.outputs.div_ceil(kernel.lanes);
         let far = (self.y.strides[1].unsigned_abs() * size_of::<T>()).is_multiple_of(FAR);
         // Tiles a vector wide have too few chains.
-        let chains = taps * self.channels * if strips == 1 { 4 } else { 3 } / 3;
-        scan < cols * strips * (chains + if far { FAR_TURN } else { TURN })
+        let chains = self.taps() * self.channels * if strips == 1 { 4 } else { 3 } / 3;
+        self.target[1] * strips * (chains + kernel.lanes * if far { FAR_TURN } else { TURN })
     }
 }
 

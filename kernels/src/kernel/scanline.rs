@@ -60,17 +60,16 @@ pub(crate) unsafe fn scan<T: Real, S: Window<T>, const MR: usize, const NV: usiz
         let (from, to) = (tap.first.saturating_sub(first), tap.end.saturating_sub(first).min(width));
         let a = a.wrapping_add(tap.place * channels * MR);
         let b = b.wrapping_offset(tap.b);
-        let mut windows = [s.window(0, S::LANES); NV];
+        let row = (b, b_depth);
         // SAFETY: the elements of the pixels that have the tap, and no others; the caller vouches for these.
         unsafe {
             if from == 0 && to == NV * S::LANES {
-                steps::<T, S, MR, NV, false>(s, channels, a, (b, b_depth), &windows, &mut acc);
+                steps::<T, S, MR, NV, 0, NV, false>(s, channels, a, row, &[s.window(0, 0); NV], &mut acc);
+            } else if S::MASKS_ARE_FREE {
+                steps::<T, S, MR, NV, 0, NV, true>(s, channels, a, row, &windows::<T, S, NV>(s, from, to), &mut acc);
             } else {
-                for (j, window) in windows.iter_mut().enumerate() {
-                    let [from, to] = [from, to].map(|end| end.saturating_sub(j * S::LANES).min(S::LANES));
-                    *window = s.window(from, to);
-                }
-                steps::<T, S, MR, NV, true>(s, channels, a, (b, b_depth), &windows, &mut acc);
+                // Fewer registers: a vector at a time, and those that are whole as they are.
+                one_by_one::<T, S, MR, NV>(s, channels, a, row, (from, to), &mut acc);
             }
         }
     }
@@ -78,12 +77,68 @@ pub(crate) unsafe fn scan<T: Real, S: Window<T>, const MR: usize, const NV: usiz
     unsafe { finish::<T, S, MR, NV, CUT>(s, &acc, (c, c_row), ends) };
 }
 
-/// One multiply-add for each channel in each chain of a tile; if `WINDOWED`, in the lanes of the windows alone.
+/// The lanes of each vector that lie between two pixels of a tile.
+#[inline(always)]
+fn windows<T: Real, S: Window<T>, const NV: usize>(s: S, from: usize, to: usize) -> [S::Within; NV] {
+    let mut windows = [s.window(0, 0); NV];
+    for (j, window) in windows.iter_mut().enumerate() {
+        *window = s.window(lane::<T, S>(from, j), lane::<T, S>(to, j));
+    }
+    windows
+}
+
+/// Where a pixel of a tile lies in vector `j`: the nearest of its ends if it does not.
+#[inline(always)]
+fn lane<T: Real, S: Window<T>>(pixel: usize, j: usize) -> usize {
+    pixel.saturating_sub(j * S::LANES).min(S::LANES)
+}
+
+/// As [`steps`], for the pixels between two, a vector after the other.
+///
+/// # Safety
+/// As [`steps`].
+#[inline(always)]
+unsafe fn one_by_one<T: Real, S: Window<T>, const MR: usize, const NV: usize>(
+    s: S,
+    channels: usize,
+    a: *const T,
+    row: (*const T, isize),
+    (from, to): (usize, usize),
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    const { assert!(NV <= 2) };
+    let windows = windows::<T, S, NV>(s, from, to);
+    let [first, second] = [0, 1].map(|j| lane::<T, S>(from, j) == 0 && lane::<T, S>(to, j) == S::LANES);
+    // SAFETY: passed on from the caller.
+    unsafe {
+        if first {
+            steps::<T, S, MR, NV, 0, 1, false>(s, channels, a, row, &windows, acc);
+        } else {
+            steps::<T, S, MR, NV, 0, 1, true>(s, channels, a, row, &windows, acc);
+        }
+        if second {
+            steps::<T, S, MR, NV, 1, NV, false>(s, channels, a, row, &windows, acc);
+        } else if NV > 1 {
+            steps::<T, S, MR, NV, 1, NV, true>(s, channels, a, row, &windows, acc);
+        }
+    }
+}
+
+/// One multiply-add for each channel in each chain of the vectors from `FIRST` to before `END`; if `WINDOWED`, in the lanes
+/// of the windows alone.
 ///
 /// # Safety
 /// The filters and, in the windows, the channels' rows must be readable.
 #[inline(always)]
-unsafe fn steps<T: Real, S: Window<T>, const MR: usize, const NV: usize, const WINDOWED: bool>(
+unsafe fn steps<
+    T: Real,
+    S: Window<T>,
+    const MR: usize,
+    const NV: usize,
+    const FIRST: usize,
+    const END: usize,
+    const WINDOWED: bool,
+>(
     s: S,
     channels: usize,
     mut a: *const T,
@@ -93,7 +148,7 @@ unsafe fn steps<T: Real, S: Window<T>, const MR: usize, const NV: usize, const W
 ) {
     for _ in 0..channels {
         let mut bs = [s.splat(T::ZERO); NV];
-        for (j, v) in bs.iter_mut().enumerate() {
+        for (j, v) in bs.iter_mut().enumerate().take(END).skip(FIRST) {
             let b = b.wrapping_add(j * S::LANES);
             // SAFETY: passed on from the caller.
             *v = unsafe { if WINDOWED { s.load_within(b, windows[j]) } else { s.load(b) } };
@@ -105,7 +160,7 @@ unsafe fn steps<T: Real, S: Window<T>, const MR: usize, const NV: usize, const W
                 if i < MR {
                     // SAFETY: passed on from the caller.
                     let w = s.splat(unsafe { *a.add(i) });
-                    for j in 0..NV {
+                    for j in FIRST..END {
                         let v = &mut acc[i][j];
                         *v =
                             if WINDOWED { s.mul_add_within(windows[j], w, bs[j], *v) } else { s.mul_add(w, bs[j], *v) };

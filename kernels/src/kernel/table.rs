@@ -45,6 +45,7 @@ macro_rules! kernel_table {
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
+                    masks_are_free: <$token as Window<T>>::MASKS_ARE_FREE,
                     whole: &[
                         &[$(tiles::<T, $one, 1, WHOLE, NEAR>),+],
                         &[$(tiles::<T, $two, 2, WHOLE, NEAR>),+],
@@ -102,7 +103,7 @@ macro_rules! kernel_table {
                     ],
                     scan: &[
                         &[$(scan::<T, $one, 1>),+],
-                        &[$(scan::<T, $cut, 2>),+],
+                        &[$(scan::<T, $two, 2>),+],
                     ],
                     columns: columns::<T>,
                     small: small::<T>,

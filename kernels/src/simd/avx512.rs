@@ -58,6 +58,7 @@ macro_rules! window {
     ($token:ident, $t:ident, $vector:ident, $mask:ident, $load:ident, $fma:ident) => {
         impl Window<$t> for $token {
             type Within = $mask;
+            const MASKS_ARE_FREE: bool = true;
 
             #[inline(always)]
             fn window(self, first: usize, end: usize) -> $mask {

@@ -79,6 +79,8 @@ pub(crate) trait Simd<T: Real>: Copy {
 pub(crate) trait Window<T: Real>: Simd<T> {
     /// These lanes.
     type Within: Copy;
+    /// Whether operations on a few lanes take no more time and registers than those on all.
+    const MASKS_ARE_FREE: bool = false;
 
     /// The lanes from `first` to before `end`, which may be none; `end` is at most `LANES`.
     fn window(self, first: usize, end: usize) -> Self::Within;
