@@ -112,7 +112,7 @@ fn columns<T: Real>(job: &Convolution<'_, T>) -> Vec<Column> {
         let mut having = job.stretches[1].iter().filter_map(|h| Some((h, h.position(tap)?)));
         let (h, position) = having.next()?;
         let source = h.source + position as isize * h.source_tap_step - h.first as isize;
-        let end = having.last().map_or(h, |(last, _)| last);
+        let end = having.next_back().map_or(h, |(last, _)| last);
         Some(Column { tap, first: h.first, end: end.first + end.count, source })
     };
     (0..job.taps[1]).filter_map(having).collect()
