@@ -76,6 +76,7 @@ impl Activation {
     /// When the lengths differ or the CPU lacks the set.
     pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
         match self {
+            Self::Softplus { beta: 1.0 } => map(isa, Sigmoid, input, output),
             Self::Softplus { beta } if is_power_of_two(beta) => map(isa, SoftplusDerivative { beta }, input, output),
             Self::Softplus { beta } => map(isa, AnySoftplusDerivative { beta }, input, output),
             Self::Tanh => map(isa, TanhDerivative, input, output),
