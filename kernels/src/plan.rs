@@ -105,6 +105,8 @@ impl Task {
             Reading::Columns
         } else if self.is_upright(caches, tall) {
             Reading::Packed
+        } else if self.is_folded_stream(caches) {
+            Reading::InPlace
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
         } else if few_rows || bytes <= caches.l2 / 4 {
@@ -145,10 +147,11 @@ impl Task {
     ) -> Blocks {
         let columns = self.a_row == 1;
         match (a, b, streams) {
-            // As many rows as leave C's traffic below that of B; but where C is small, each row of B is one stream.
-            (_, Reading::Streamed, _) if self.m < 4 => {
+            // As many rows as leave C's traffic below that of B, unless they push one another out.
+            _ if b == Reading::InPlace && self.is_folded_stream(caches) => {
                 Blocks { kc: if tall < TALL { 32 / self.element } else { 8 }, nc: 8 * usual.nc, ..usual }
             }
+            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 64, nc: 8 * usual.nc, ..usual },
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
             }
@@ -176,6 +179,14 @@ impl Task {
     fn is_upright(&self, caches: Caches, tall: usize) -> bool {
         let &Self { m, n, k, element, .. } = self;
         tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
+    }
+
+    /// Whether few rows of A meet all columns of a far B whose rows share sets of the first-level cache: a few whole rows of it,
+    /// which continue one another, come fastest unasked.
+    fn is_folded_stream(&self, caches: Caches) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        let whole = self.b_in_place && n >= self.b_row.unsigned_abs();
+        m <= FEW_STREAMED && whole && k * n * element > caches.l2 / 2 && self.is_aliased(self.b_row)
     }
 
     /// Whether elements `stride` apart share a set of the first-level cache.
@@ -206,6 +217,8 @@ const PAGE: usize = 4096;
 const LINE: usize = 64;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
+/// Up to this many rows, a folded B is read a few rows at a time.
+const FEW_STREAMED: usize = 4;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles.
