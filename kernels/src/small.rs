@@ -5,6 +5,7 @@ use crate::cache::Caches;
 use crate::cut::{Cut, heights};
 use crate::kernel::{Kernel, Run};
 use crate::plan::vectors;
+use crate::simd::Simd;
 use crate::thin::Columns;
 
 /// Whether a product of `m x k` and `k x n` is small: all of it in the first levels of cache.
@@ -35,7 +36,16 @@ fn fits<T>([m, n, k]: [usize; 3]) -> bool {
 /// # Safety
 /// The operands must be readable; C must be writable, nobody else's, without overlap, and not empty.
 #[inline(always)]
-pub(crate) unsafe fn small<T: Real>(kernel: &'static Kernel<T>, run: &mut Run<'_, T>, (m, n): (usize, usize)) {
+pub(crate) unsafe fn small<T: Real, S: Simd<T>>(
+    s: S,
+    kernel: &'static Kernel<T>,
+    run: &mut Run<'_, T>,
+    (m, n): (usize, usize),
+) {
+    if n <= S::LANES && (m <= ONE_TILE && run.k <= SHORT_TILE || m <= LOW_TILE) {
+        // SAFETY: passed on from the caller.
+        return unsafe { one_tile(s, run, (m, n)) };
+    }
     let (vectors, a, c) = (vectors(m), run.a, run.c);
     run.c_far = m * n > TINY * TINY;
     let mut left = n;
@@ -82,5 +92,59 @@ pub(crate) unsafe fn small<T: Real>(kernel: &'static Kernel<T>, run: &mut Run<'_
         run.a = a;
         run.b = run.b.wrapping_add(cut.width);
         run.c = c.wrapping_add(n - left);
+    }
+}
+
+/// Up to this many rows and this depth, a product as narrow as a vector is one tile that takes less time than the choice of a
+/// kernel; and up to so many rows, at any depth.
+const ONE_TILE: usize = 8;
+const SHORT_TILE: usize = 16;
+const LOW_TILE: usize = 4;
+
+/// A product of up to [`ONE_TILE`] rows and a vector's columns.
+///
+/// # Safety
+/// As [`small`].
+#[inline(always)]
+unsafe fn one_tile<T: Real, S: Simd<T>>(s: S, run: &Run<'_, T>, (m, n): (usize, usize)) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        match m {
+            1 => tile::<T, S, 1>(s, run, n),
+            2 => tile::<T, S, 2>(s, run, n),
+            3 => tile::<T, S, 3>(s, run, n),
+            4 => tile::<T, S, 4>(s, run, n),
+            5 => tile::<T, S, 5>(s, run, n),
+            6 => tile::<T, S, 6>(s, run, n),
+            7 => tile::<T, S, 7>(s, run, n),
+            _ => tile::<T, S, ONE_TILE>(s, run, n),
+        }
+    }
+}
+
+/// # Safety
+/// As [`small`]; there must be `M` rows.
+#[inline(always)]
+unsafe fn tile<T: Real, S: Simd<T>, const M: usize>(s: S, run: &Run<'_, T>, n: usize) {
+    let &Run { k, mut a, a_row, a_depth, mut b, b_depth, beta, c, c_row, .. } = run;
+    let mask = s.mask(n);
+    let mut acc = [s.splat(T::ZERO); M];
+    // SAFETY: every offset is that of an element of A, B or C.
+    unsafe {
+        if beta != T::ZERO {
+            for (i, v) in acc.iter_mut().enumerate() {
+                *v = s.mul(s.splat(beta), s.load_first(c.offset(i as isize * c_row), mask));
+            }
+        }
+        for _ in 0..k {
+            let row = s.load_first(b, mask);
+            for (i, v) in acc.iter_mut().enumerate() {
+                *v = s.mul_add(s.splat(*a.offset(i as isize * a_row)), row, *v);
+            }
+            (a, b) = (a.wrapping_offset(a_depth), b.wrapping_offset(b_depth));
+        }
+        for (i, &v) in acc.iter().enumerate() {
+            s.store_first(c.offset(i as isize * c_row), mask, v);
+        }
     }
 }

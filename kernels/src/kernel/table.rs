@@ -176,7 +176,7 @@ macro_rules! kernel_table {
             $($half: Window<T>,)?
         {
             // SAFETY: as for `tiles`.
-            unsafe { $crate::small::small(<$token>::table::<T>(), run, shape) }
+            unsafe { $crate::small::small($token(()), <$token>::table::<T>(), run, shape) }
         }
 
         /// # Safety
