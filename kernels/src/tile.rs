@@ -36,7 +36,8 @@ enum Spacing {
 }
 
 impl Side {
-    #[inline]
+    // Made where it is kept: moving it would move all of the offsets.
+    #[inline(always)]
     pub(crate) fn new(axis: &Axis, first: usize, count: usize) -> Self {
         if let Some((start, step)) = axis.run(first, count) {
             return Self { count, spacing: Spacing::Even(start, step) };
@@ -94,7 +95,8 @@ impl<T: Real> Output<T> {
         run.tiles = 1;
         for tile in 0..tiles {
             let (row, col) = if way == Way::Down { (row + tile * height, col) } else { (row, col + tile * width) };
-            let (rows, cols) = (Side::new(&self.rows, row, height), Side::new(&self.cols, col, width));
+            let rows = Side::new(&self.rows, row, height);
+            let cols = Side::new(&self.cols, col, width);
             // SAFETY: one tile of those that the caller vouches for.
             unsafe { self.tile(multiply, &rows, (&cols, span), &mut run) };
             run.a = run.a.wrapping_offset(run.a_tile);
