@@ -25,8 +25,8 @@ const PART: usize = 20_000;
 const MOVE: usize = 8;
 
 impl Grid {
-    /// Parts whose images fit a block. Each part copies its images and packs its filters, so several threads cut where
-    /// less is copied twice.
+    /// Parts whose images fit a block. Each part copies its images and packs its filters; several threads cut where the one
+    /// that takes longest takes least.
     pub(super) fn new<T: Real>(job: &Convolution<'_, T>, limits: &Limits, threads: usize) -> Self {
         let &Convolution { images, outputs, source, target, .. } = job;
         let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
