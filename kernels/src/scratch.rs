@@ -22,7 +22,9 @@ pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T;
     // Taken out, so that a call made while `f` runs on this thread would get room of its own.
     let mut scratch = SCRATCH.take();
     if scratch.len() < first + second {
-        scratch.resize(first + second, Line([0; 64]));
+        // Not grown: that would hold both for a moment, and twice as much as is asked for.
+        drop(scratch);
+        scratch = vec![Line([0; 64]); first + second];
     }
     let start = scratch.as_mut_ptr();
     let result = f([start.cast(), start.wrapping_add(first).cast()]);

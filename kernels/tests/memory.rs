@@ -38,10 +38,10 @@ fn taken(call: impl FnOnce() + Send) -> usize {
     MOST.load(Ordering::Relaxed) - before
 }
 
-/// Bytes for all three passes of a convolution with a kernel of `side x side`.
-fn convolution(images: usize, channels: usize, size: usize, side: usize) -> usize {
-    let geometry = ConvGeometry::same([side; 2]);
-    let (xs, ws) = ([images, channels, size, size], [channels, channels, side, side]);
+/// Bytes for all three passes of a convolution.
+fn convolution(images: usize, channels: usize, [rows, cols]: [usize; 2], kernel: [usize; 2]) -> usize {
+    let geometry = ConvGeometry::same(kernel);
+    let (xs, ws) = ([images, channels, rows, cols], [channels, channels, kernel[0], kernel[1]]);
     let [mut x, mut w] = [xs, ws].map(|shape| vec![1.0f32; shape.iter().product()]);
     let (mut y, mut dx, mut dw) = (x.clone(), x.clone(), w.clone());
     let serial = Parallelism::Serial;
@@ -62,11 +62,14 @@ fn working_memory_is_bounded_by_the_caches() {
     let bound = l3.max(2 * l2) / 4 + 2 * l2;
     // The im2col matrices of these would take 38, 75 and 226 MB.
     for (images, channels, size) in [(1, 64, 128), (2, 64, 128), (6, 64, 128)] {
-        let bytes = convolution(images, channels, size, 3);
+        let bytes = convolution(images, channels, [size; 2], [3; 2]);
         assert!(bytes <= bound, "{images} images of {channels} x {size} x {size}: {bytes} bytes, not {bound}");
     }
-    let small = convolution(1, 256, 8, 3);
+    let small = convolution(1, 256, [8; 2], [3; 2]);
     assert!(small <= bound, "wide filters: {small} bytes, not {bound}");
+    // A row of 42 MB.
+    let long = convolution(1, 160, [1, 1 << 16], [1, 3]);
+    assert!(long <= bound, "a long row: {long} bytes, not {bound}");
     // And a product.
     let side = 1500;
     let (a, mut c) = (vec![1.0f64; side * side], vec![0.0f64; side * side]);

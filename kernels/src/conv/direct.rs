@@ -17,7 +17,7 @@ use super::grid::{Grid, Part};
 use super::limits::Limits;
 use super::panel::Depth;
 use super::pixels::Pixels;
-use super::stretch::Stretch;
+use super::stretch::{Stretch, within};
 use super::{Convolution, Layout};
 use crate::block::{Blocks, round_up};
 use crate::cut::heights;
@@ -70,9 +70,11 @@ struct Strip {
 /// A copy of the part's images, its channels innermost: rows of the images from `row` on.
 pub(super) struct Copied<T> {
     pub(super) ptr: *mut T,
-    /// The first row, and how many.
+    /// The first row, and how many; and the first column.
     pub(super) row: usize,
     pub(super) rows: usize,
+    pub(super) col: usize,
+    pub(super) cols: usize,
     /// Elements from a pixel to the next.
     pub(super) pixel: usize,
 }
@@ -82,13 +84,14 @@ impl<T: Real> Direct<'_, T> {
     /// As [`convolve`], for this part.
     unsafe fn run(&self) {
         let Self { job, limits, .. } = self;
-        let rows = self.source_rows();
+        let (rows, cols) = (self.sources(0, &self.part.rows), self.sources(1, &self.part.cols));
         let pixel = job.pixel();
-        let copy = self.part.images.len() * rows.len() * job.source[1] * pixel;
+        let copy = self.part.images.len() * rows.len() * cols.len() * pixel;
         let outputs = limits.outputs.min(round_up(self.part.outputs.len(), limits.strip));
         let panels = outputs * limits.taps * limits.channels;
         with_scratch::<T, ()>([copy, panels], |[copy, panels]| {
-            let copied = Copied { ptr: copy, row: rows.start, rows: rows.len(), pixel };
+            let (row, col) = (rows.start, cols.start);
+            let copied = Copied { ptr: copy, row, rows: rows.len(), col, cols: cols.len(), pixel };
             // SAFETY: the rooms hold the rows of the images and a block of filters; the rest is passed on.
             unsafe {
                 self.copy(&copied);
@@ -106,17 +109,17 @@ impl<T: Real> Direct<'_, T> {
         });
     }
 
-    /// The rows of x that the part reads.
-    fn source_rows(&self) -> Range<usize> {
-        let reach = self.job.stretches[0].iter().filter(|stretch| stretch.taps > 0).flat_map(|stretch| {
-            let within = stretch.within(&self.part.rows);
-            let row = |i: usize, t: usize| {
+    /// The rows of x, or its columns, that those of the part read.
+    fn sources(&self, dim: usize, part: &Range<usize>) -> Range<usize> {
+        let reach = self.job.stretches[dim].iter().filter(|stretch| stretch.taps > 0).flat_map(|stretch| {
+            let within = stretch.within(part);
+            let place = |i: usize, t: usize| {
                 stretch.source + i as isize * stretch.source_step + t as isize * stretch.source_tap_step
             };
             let ends = if within.is_empty() { vec![] } else { vec![within.start, within.end - 1] };
-            ends.into_iter().flat_map(move |i| [row(i, 0), row(i, stretch.taps - 1)])
+            ends.into_iter().flat_map(move |i| [place(i, 0), place(i, stretch.taps - 1)])
         });
-        let (first, end) = reach.fold((isize::MAX, 0), |(first, end), row| (first.min(row), end.max(row + 1)));
+        let (first, end) = reach.fold((isize::MAX, 0), |(first, end), at| (first.min(at), end.max(at + 1)));
         first.min(end) as usize..end as usize
     }
 
@@ -147,13 +150,15 @@ impl<T: Real> Direct<'_, T> {
     /// The images must be readable, and the room hold them.
     unsafe fn copy(&self, copied: &Copied<T>) {
         let Layout { ptr, strides: [image, channel, row, col] } = self.job.x;
-        let (cols, channels) = (self.job.source[1], self.job.channels);
+        let (cols, channels) = (copied.cols, self.job.channels);
         // Rows that continue one another are one.
-        let (lines, len) = if row == cols as isize * col { (1, copied.rows * cols) } else { (copied.rows, cols) };
+        let whole = cols == self.job.source[1] && row == cols as isize * col;
+        let (lines, len) = if whole { (1, copied.rows * cols) } else { (copied.rows, cols) };
         let mut to = copied.ptr;
         for n in self.part.images.clone() {
             for line in 0..lines {
-                let from = ptr.wrapping_offset(n as isize * image + (copied.row + line) as isize * row);
+                let first = (copied.row + line) as isize * row + copied.col as isize * col;
+                let from = ptr.wrapping_offset(n as isize * image + first);
                 for start in (0..len).step_by(RUN) {
                     let run = RUN.min(len - start);
                     let from = from.wrapping_offset(start as isize * col);
@@ -192,11 +197,12 @@ impl<T: Real> Direct<'_, T> {
         self.strips(outputs).enumerate().map(move |(i, strip)| (strip, panels.wrapping_add(i * step)))
     }
 
-    /// The rectangles of outputs that share their taps, and which of their rows are the part's.
-    fn rectangles(&self) -> impl Iterator<Item = ((&Stretch, &Stretch), Range<usize>)> {
+    /// The rectangles of outputs that share their taps, and which of their rows and columns are the part's.
+    fn rectangles(&self) -> impl Iterator<Item = ((&Stretch, &Stretch), [Range<usize>; 2])> {
         let [vertical, horizontal] = &self.job.stretches;
-        let rows = vertical.iter().map(|v| (v, v.within(&self.part.rows))).filter(|(_, within)| !within.is_empty());
-        rows.flat_map(move |(v, within)| horizontal.iter().map(move |h| ((v, h), within.clone())))
+        within(vertical, &self.part.rows).flat_map(move |(v, rows)| {
+            within(horizontal, &self.part.cols).map(move |(h, cols)| ((v, h), [rows.clone(), cols]))
+        })
     }
 
     /// Adds a block of taps to all pixels of the part.
@@ -300,7 +306,7 @@ impl<T: Real> Direct<'_, T> {
             if !(depth.tap..depth.tap + depth.taps).contains(&tap) {
                 continue;
             }
-            let row = tv as isize * v.source_tap_step * self.job.source[1] as isize;
+            let row = tv as isize * v.source_tap_step * copied.cols as isize;
             let a = (row + th as isize * h.source_tap_step) * copied.pixel as isize + depth.channel as isize;
             let b = (tap - depth.tap) * depth.channels;
             match pieces.last_mut() {

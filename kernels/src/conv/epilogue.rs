@@ -38,7 +38,14 @@ impl<'a, T: Real> Epilogue<'a, T> {
         let [_, images, rows, cols] = self.shape;
         let pixels = rows * cols;
         // What continues one another is one run.
-        if part.rows != (0..rows) {
+        if part.cols != (0..cols) {
+            for at in outputs.flat_map(|o| part.images.clone().map(move |n| (o * images + n) * pixels)) {
+                for at in part.rows.clone().map(|row| at + row * cols) {
+                    // SAFETY: columns of the part, passed on from the caller.
+                    unsafe { self.run(at + part.cols.start..at + part.cols.end) };
+                }
+            }
+        } else if part.rows != (0..rows) {
             let starts = outputs.flat_map(|o| part.images.clone().map(move |n| (o * images + n) * pixels));
             // SAFETY: rows of the part, passed on from the caller.
             starts.for_each(|at| unsafe { self.run(at + part.rows.start * cols..at + part.rows.end * cols) });

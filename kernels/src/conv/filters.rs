@@ -34,7 +34,7 @@ pub(super) unsafe fn gradient<T: Real>(
     }
     let strip = VECTORS * kernel.lanes;
     let pixels = blocks.map_or(Caches::of_this_core().l2 / 4 / (strip * size_of::<T>()), |blocks| blocks.kc);
-    let rows = (pixels / job.size[1].max(1)).max(1);
+    let (rows, cols) = ((pixels / job.size[1].max(1)).max(1), job.size[1].min(pixels).max(1));
     let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
     let nanoseconds = job.nanoseconds();
     let strips = job.outputs.div_ceil(strip);
@@ -49,6 +49,7 @@ pub(super) unsafe fn gradient<T: Real>(
             job,
             kernel,
             rows,
+            cols,
             output,
             width: strip.min(job.outputs - output),
             channels: channel..(channel + channels).min(job.channels),
@@ -81,11 +82,19 @@ impl<T: Real> FilterGradient<T> {
 struct Part<'a, T: 'static> {
     job: &'a FilterGradient<T>,
     kernel: &'static Kernel<T>,
-    /// Rows of dy in a block.
+    /// Rows of dy in a block, and columns: fewer than all of them only of a single row.
     rows: usize,
+    cols: usize,
     output: usize,
     width: usize,
     channels: Range<usize>,
+}
+
+/// Pixels of dy: rows, counted through all images, and columns.
+#[derive(Clone)]
+struct Block {
+    lines: Range<usize>,
+    cols: Range<usize>,
 }
 
 /// Taps that reach the same outputs, and where their pieces of the chains are in the list of all.
@@ -109,14 +118,17 @@ impl<T: Real> Part<'_, T> {
     unsafe fn run(&self) {
         let [height, width] = self.job.size;
         let lines = self.job.images * height;
-        let panel = self.rows.min(lines) * width * self.span();
+        let panel = self.rows.min(lines) * self.cols.min(width) * self.span();
         let tiles = ROWS * self.job.taps() * self.span();
         with_scratch::<T, ()>([tiles, panel], |[tiles, panel]| {
             let (mut pieces, mut reaches) = (Vec::new(), Vec::new());
-            for first in (0..lines.max(1)).step_by(self.rows) {
-                let block = first..(first + self.rows).min(lines);
-                self.reaches(block.clone(), &mut reaches, &mut pieces);
-                let beta = if first == 0 { self.job.beta } else { T::ONE };
+            let firsts = (0..lines.max(1)).step_by(self.rows);
+            for (line, col) in firsts.flat_map(|line| (0..width.max(1)).step_by(self.cols).map(move |col| (line, col)))
+            {
+                let lines = line..(line + self.rows).min(lines);
+                let block = Block { lines, cols: col..(col + self.cols).min(width) };
+                self.reaches(&block, &mut reaches, &mut pieces);
+                let beta = if (line, col) == (0, 0) { self.job.beta } else { T::ONE };
                 // SAFETY: the rooms hold the rows of a block, and all taps of a tile's channels; the rest is passed on.
                 unsafe {
                     self.pack(block, panel);
@@ -132,17 +144,16 @@ impl<T: Real> Part<'_, T> {
         });
     }
 
-    /// Packs the strip's channels of rows of dy, scaled.
+    /// Packs the strip's channels of a block of dy, scaled.
     ///
     /// # Safety
-    /// dy must be readable, and the room hold the rows.
-    unsafe fn pack(&self, block: Range<usize>, mut panel: *mut T) {
+    /// dy must be readable, and the room hold the block.
+    unsafe fn pack(&self, block: Block, mut panel: *mut T) {
         let Layout { ptr, strides: [image, channel, row, col] } = self.job.dy;
-        let ([height, width], span) = (self.job.size, self.span());
-        for line in block {
-            let from = ptr.wrapping_offset(
-                (line / height) as isize * image + (line % height) as isize * row + self.output as isize * channel,
-            );
+        let (height, width, span) = (self.job.size[0], block.cols.len(), self.span());
+        let first = self.output as isize * channel + block.cols.start as isize * col;
+        for line in block.lines {
+            let from = ptr.wrapping_offset((line / height) as isize * image + (line % height) as isize * row + first);
             // SAFETY: a row of dy, and its place in the room.
             unsafe {
                 if self.width < span {
@@ -262,35 +273,37 @@ impl<T: Real> Part<'_, T> {
     }
 
     /// The pixels of a block that each tap reaches, row by row.
-    fn reaches<'b>(&'b self, block: Range<usize>, reaches: &mut Vec<Reach<'b>>, pieces: &mut Vec<Piece>) {
+    fn reaches<'b>(&'b self, block: &Block, reaches: &mut Vec<Reach<'b>>, pieces: &mut Vec<Piece>) {
         reaches.clear();
         pieces.clear();
         let [vertical, horizontal] = &self.job.stretches;
         for (v, h) in vertical.iter().flat_map(|v| horizontal.iter().map(move |h| (v, h))) {
             let first = pieces.len();
-            self.pieces((v, h), block.clone(), pieces);
+            self.pieces((v, h), block, pieces);
             reaches.push(Reach { vertical: v, horizontal: h, pieces: first..pieces.len() });
         }
     }
 
     /// Those that the taps of one stretch each way reach.
-    fn pieces(&self, (v, h): (&Stretch, &Stretch), block: Range<usize>, pieces: &mut Vec<Piece>) {
-        let (xs, [height, width]) = (self.job.x.strides, self.job.size);
-        if h.taps == 0 {
+    fn pieces(&self, (v, h): (&Stretch, &Stretch), Block { lines, cols }: &Block, pieces: &mut Vec<Piece>) {
+        let (xs, height) = (self.job.x.strides, self.job.size[0]);
+        let reached = h.tap.max(cols.start)..(h.tap + h.taps).min(cols.end);
+        if reached.is_empty() {
             return;
         }
         let first = pieces.len();
         let depth = h.source_tap_step * xs[3];
-        for line in block.clone() {
+        for line in lines.clone() {
             let (n, y) = (line / height, line % height);
             let Some(t) = y.checked_sub(v.tap).filter(|&t| t < v.taps) else { continue };
-            let a = n as isize * xs[0] + t as isize * v.source_tap_step * xs[2];
-            let b = (line - block.start) * width + h.tap;
+            let row = n as isize * xs[0] + t as isize * v.source_tap_step * xs[2];
+            let a = row + (reached.start - h.tap) as isize * depth;
+            let b = (line - lines.start) * cols.len() + reached.start - cols.start;
             match pieces[first..].last_mut() {
                 Some(last) if last.a + last.len as isize * depth == a && last.b + last.len == b => {
-                    last.len += h.taps;
+                    last.len += reached.len();
                 }
-                _ => pieces.push(Piece { a, b, len: h.taps }),
+                _ => pieces.push(Piece { a, b, len: reached.len() }),
             }
         }
     }

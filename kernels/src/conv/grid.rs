@@ -6,15 +6,16 @@ use super::Convolution;
 use super::limits::Limits;
 use crate::Real;
 
-/// How the work is cut into parts: images, rows of y and channels of y, each with what a part has of it and the whole.
+/// How the work is cut into parts: images, rows, columns and channels of y, each with what a part has of it and the whole.
 #[derive(Debug)]
-pub(super) struct Grid([(usize, usize); 3]);
+pub(super) struct Grid([(usize, usize); 4]);
 
-/// One part: images, rows and channels of y.
+/// One part: images, rows, columns and channels of y.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) images: Range<usize>,
     pub(super) rows: Range<usize>,
+    pub(super) cols: Range<usize>,
     pub(super) outputs: Range<usize>,
 }
 
@@ -42,6 +43,8 @@ impl Grid {
             let rows = target[0].div_ceil(bands).max(1);
             (1, rows, images * target[0].div_ceil(rows))
         };
+        // Columns of a row that is longer than a block.
+        let cols = target[1].div_ceil(source[1].div_ceil(limits.pixels).max(1)).max(1);
         // As long as all take that take most: what is copied and packed counts with what is multiplied.
         let cost = |across: usize| {
             let (each, rows, blocks) = cut(wanted.div_ceil(across));
@@ -53,7 +56,7 @@ impl Grid {
         };
         let across = (1..=strips.min(wanted)).min_by_key(|&across| cost(across)).unwrap_or(1);
         let (each, rows, _) = cut(wanted.div_ceil(across));
-        Self([(each, images), (rows, target[0]), (strips.div_ceil(across) * limits.strip, outputs)])
+        Self([(each, images), (rows, target[0]), (cols, target[1]), (strips.div_ceil(across) * limits.strip, outputs)])
     }
 
     pub(super) fn parts(&self) -> usize {
@@ -61,12 +64,12 @@ impl Grid {
     }
 
     pub(super) fn part(&self, mut index: usize) -> Part {
-        let [images, rows, outputs] = self.0.map(|(each, whole)| {
+        let [images, rows, cols, outputs] = self.0.map(|(each, whole)| {
             let (count, first) = (whole.div_ceil(each), index);
             index /= count;
             let first = first % count * each;
             first..(first + each).min(whole)
         });
-        Part { images, rows, outputs }
+        Part { images, rows, cols, outputs }
     }
 }

@@ -18,22 +18,23 @@ pub(super) struct Pixels {
 }
 
 impl Pixels {
-    /// Those of the images and of the rows `within` of a rectangle.
+    /// Those of the images and of the rows and columns `within` of a rectangle.
     pub(super) fn new<T>(
         job: &Convolution<'_, T>,
         copied: &Copied<T>,
         images: &Range<usize>,
         (v, h): (&Stretch, &Stretch),
-        within: Range<usize>,
+        [rows, cols]: [Range<usize>; 2],
     ) -> Self {
         let [image, _, row, col] = job.y.strides;
         let pixel = copied.pixel as isize;
-        let line = job.source[1] as isize * pixel;
-        let source = v.source + within.start as isize * v.source_step - copied.row as isize;
-        let first = v.first + within.start * v.step;
+        let line = copied.cols as isize * pixel;
+        let source = v.source + rows.start as isize * v.source_step - copied.row as isize;
+        let source_col = h.source + cols.start as isize * h.source_step - copied.col as isize;
+        let (first, first_col) = (v.first + rows.start * v.step, h.first + cols.start * h.step);
         let start = [
-            source * line + h.source * pixel,
-            images.start as isize * image + first as isize * row + h.first as isize * col,
+            source * line + source_col * pixel,
+            images.start as isize * image + first as isize * row + first_col as isize * col,
         ];
         Self {
             steps: [
@@ -42,8 +43,8 @@ impl Pixels {
                 [h.source_step * pixel, h.step as isize * col],
             ],
             at: [start; 3],
-            left: [images.len(), within.len(), h.count],
-            whole: [within.len(), h.count],
+            left: [images.len(), rows.len(), cols.len()],
+            whole: [rows.len(), cols.len()],
         }
     }
 

@@ -169,7 +169,7 @@ impl<T: Real> Rows<'_, T> {
                 for y in part.rows.clone() {
                     self.taps(y, near.as_ref(), &mut taps);
                     for n in part.images.clone() {
-                        for first in (0..job.target[1]).step_by(VECTORS * kernel.lanes) {
+                        for first in part.cols.clone().step_by(VECTORS * kernel.lanes) {
                             if let Some(near) = &near {
                                 self.copy(y, n, first, near);
                             }
@@ -273,7 +273,7 @@ impl<T: Real> Rows<'_, T> {
     ) {
         let Self { job, kernel, part, .. } = self;
         let [image, channel, row, _] = job.y.strides;
-        let width = (job.target[1] - first).min(VECTORS * kernel.lanes);
+        let width = (part.cols.end - first).min(VECTORS * kernel.lanes);
         let place = n as isize * image + part.outputs.start as isize * channel + y as isize * row + first as isize;
         let (b, b_depth) = match near {
             Some(near) => (near.ptr.cast_const(), near.channel as isize),

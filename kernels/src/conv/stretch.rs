@@ -37,6 +37,14 @@ impl Stretch {
     }
 }
 
+/// The stretches that have coordinates in `range`, each with which these are.
+pub(super) fn within<'a>(
+    stretches: &'a [Stretch],
+    range: &'a Range<usize>,
+) -> impl Iterator<Item = (&'a Stretch, Range<usize>)> {
+    stretches.iter().map(|stretch| (stretch, stretch.within(range))).filter(|(_, within)| !within.is_empty())
+}
+
 /// Cuts `coords` coordinates into stretches, where coordinate i and tap t (of `taps`) read
 /// `source + i * source_step + t * source_tap_step` if that lies in `0..len`.
 fn stretches(
