@@ -300,7 +300,7 @@ unsafe fn read<T: Real, S: Simd<T>, const NV: usize, const END: u8>(
 /// # Safety
 /// Unless `beta` is 0, the tile of C must be readable.
 #[inline(always)]
-unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+pub(crate) unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     beta: T,
     (c, c_row): (*const T, isize),
@@ -326,7 +326,7 @@ unsafe fn start<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END
 /// # Safety
 /// The tile of C must be writable.
 #[inline(always)]
-unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+pub(crate) unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     acc: &[[S::Vector; NV]; MR],
     (c, c_row): (*mut T, isize),

@@ -3,7 +3,7 @@
 use crate::Real;
 use crate::cache::Caches;
 use crate::cut::{Cut, heights};
-use crate::kernel::{Kernel, Run};
+use crate::kernel::{CUT, Ends, Kernel, Run, finish, start};
 use crate::plan::vectors;
 use crate::simd::Simd;
 use crate::thin::Columns;
@@ -127,24 +127,17 @@ unsafe fn one_tile<T: Real, S: Simd<T>>(s: S, run: &Run<'_, T>, (m, n): (usize, 
 #[inline(always)]
 unsafe fn tile<T: Real, S: Simd<T>, const M: usize>(s: S, run: &Run<'_, T>, n: usize) {
     let &Run { k, mut a, a_row, a_depth, mut b, b_depth, beta, c, c_row, .. } = run;
-    let mask = s.mask(n);
-    let mut acc = [s.splat(T::ZERO); M];
+    let (mask, ends) = (s.mask(n), Ends::new::<CUT>(s, n));
     // SAFETY: every offset is that of an element of A, B or C.
     unsafe {
-        if beta != T::ZERO {
-            for (i, v) in acc.iter_mut().enumerate() {
-                *v = s.mul(s.splat(beta), s.load_first(c.offset(i as isize * c_row), mask));
-            }
-        }
+        let mut acc = start::<T, S, M, 1, CUT>(s, beta, (c, c_row), ends);
         for _ in 0..k {
             let row = s.load_first(b, mask);
-            for (i, v) in acc.iter_mut().enumerate() {
+            for (i, [v]) in acc.iter_mut().enumerate() {
                 *v = s.mul_add(s.splat(*a.offset(i as isize * a_row)), row, *v);
             }
             (a, b) = (a.wrapping_offset(a_depth), b.wrapping_offset(b_depth));
         }
-        for (i, &v) in acc.iter().enumerate() {
-            s.store_first(c.offset(i as isize * c_row), mask, v);
-        }
+        finish::<T, S, M, 1, CUT>(s, &acc, (c, c_row), ends);
     }
 }

@@ -12,11 +12,11 @@ use crate::kernel::gather::ROWS;
 /// Vectors across a strip of filters.
 pub(super) const VECTORS: usize = 2;
 /// Bytes after which addresses meet the same set of the first-level cache.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 /// Elements between pixels that would do so.
 const PAD: usize = 16;
 /// Rows of a tile from which its chains hide the latency of a multiply-add.
-const FULL_ROWS: usize = 4;
+pub(super) const FULL_ROWS: usize = 4;
 /// What reading a tile of y and writing it back costs, in multiply-adds of a row.
 const VISIT: usize = 500;
 

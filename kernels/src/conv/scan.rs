@@ -6,7 +6,7 @@
 
 use super::Convolution;
 use super::grid::{Grid, Part};
-use super::limits::Limits;
+use super::limits::{FULL_ROWS, Limits, PAGE};
 use super::panel::Depth;
 use crate::block::{Blocks, round_up};
 use crate::cache::Caches;
@@ -21,15 +21,12 @@ use crate::{Real, team};
 const VECTORS: usize = 2;
 /// Filters that are packed faster together than one by one.
 const PACKED: usize = 8;
-/// Rows of a tile from which its chains hide the latency of a multiply-add.
-const FULL_ROWS: usize = 4;
 /// What turning an element of each channel of a vector into pixels, and writing it, costs `direct`, in multiply-adds of a
 /// vector, as the rest; and where the channels lie so far apart that they meet the same sets of the first-level cache.
 const TURN: usize = 2;
 const FAR_TURN: usize = 4;
 const FAR: usize = 1024;
-/// Bytes after which addresses meet the same set of the first-level cache, and lines that it may hold of them.
-const PAGE: usize = 4096;
+/// Lines that a set of the first-level cache may hold.
 const WAYS: usize = 8;
 /// What a tile spends on a tap, however few channels there are.
 const TAP: usize = 16;
@@ -56,8 +53,8 @@ impl<T: Real> Convolution<'_, T> {
     fn cost_of_scan(&self, kernel: &Kernel<T>) -> usize {
         let (taps, cols) = (self.taps(), self.target[1]);
         let (vectors, strips) = (cols.div_ceil(kernel.lanes), cols.div_ceil(VECTORS * kernel.lanes));
-        let cut = columns(self).iter().filter(|column| column.first > 0 || column.end < cols).count();
-        let cut = if kernel.masks_are_free { 0 } else { (cut * self.taps[0]).min(taps * strips) };
+        let cut = || columns(self).iter().filter(|column| column.first > 0 || column.end < cols).count();
+        let cut = if kernel.masks_are_free { 0 } else { (cut() * self.taps[0]).min(taps * strips) };
         let tile = |height: usize| {
             // The vectors of a shifted row are not aligned, and blends take time.
             let plain = taps * vectors * self.channels * height.max(FULL_ROWS) * 9 / 8;
