@@ -83,12 +83,17 @@ impl Task {
         self.a_in_place && self.b_in_place && self.c_direct
     }
 
+    /// As [`Task::is_direct`], but for B, whose columns are contiguous.
+    pub(crate) fn is_turned(&self) -> bool {
+        self.a_in_place && self.b_columns && self.c_direct
+    }
+
     /// Whether the layouts allow `reading` of B in strips of so many vectors.
     fn can_read_b(&self, reading: Reading, vectors: usize) -> bool {
         match reading {
             Reading::InPlace | Reading::Streamed => self.b_in_place,
             Reading::InPassing => self.b_in_place && self.c_direct && vectors == 2,
-            Reading::Columns => self.b_columns && self.c_direct && self.a_in_place && self.m == 1,
+            Reading::Columns => self.is_turned() && self.m == 1,
             Reading::Packed => true,
         }
     }

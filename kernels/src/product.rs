@@ -12,7 +12,7 @@ use crate::kernel::{Ahead, Kernel, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task};
 use crate::scratch::with_scratch;
-use crate::small::is_small;
+use crate::small::{SHORT_TURN, is_small, small_turned};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
@@ -58,34 +58,55 @@ impl<T: Real> Product<T> {
             return unsafe { self.c.scale(rows, cols, self.beta) };
         }
         let task = self.task(rows.len(), cols.len());
-        let shape = [task.m, task.n, task.k];
-        if tuning.is_none() && task.is_direct() && self.c.rows.is_plain() && is_small::<T>(shape) {
-            let Self { a, b, beta, c } = self;
-            let mut run = Run {
-                k: task.k,
-                a_row: task.a_row,
-                a_depth: task.a_depth,
-                b_depth: task.b_row,
-                beta: *beta,
-                c_row: c.rows.inner_stride(),
-                ..Run::of(
-                    a.at(rows.start),
-                    b.at(cols.start),
-                    c.ptr.wrapping_offset(c.rows.offset(rows.start) + c.cols.offset(cols.start)),
-                )
-            };
-            // SAFETY: passed on from the caller; all strides are even, and those along the columns of B and C are 1.
-            return unsafe { (kernel.small)(&mut run, (task.m, task.n)) };
+        if tuning.is_none() && self.c.rows.is_plain() && is_small::<T>([task.m, task.n, task.k]) {
+            // SAFETY: passed on from the caller.
+            if unsafe { self.compute_small(kernel, &task, rows.start, &cols) } {
+                return;
+            }
         }
         let plan = Plan::new(&task, kernel, tuning);
         // SAFETY: passed on from the caller.
         unsafe {
             if plan.b == Reading::Columns {
-                self.columns(kernel, cols);
+                self.columns(kernel, &cols);
             } else {
                 self.five_loops(kernel, &plan, rows, cols);
             }
         }
+    }
+
+    /// A small part, from row `row` on, where its operands lie well for it; otherwise it says no.
+    ///
+    /// # Safety
+    /// As [`Product::compute`]; the rows of C must be plain.
+    unsafe fn compute_small(&self, kernel: &'static Kernel<T>, task: &Task, row: usize, cols: &Range<usize>) -> bool {
+        let Self { a, b, beta, c } = self;
+        let run = &mut Run {
+            k: task.k,
+            a_row: task.a_row,
+            a_depth: task.a_depth,
+            b_depth: task.b_row,
+            beta: *beta,
+            c_row: c.rows.inner_stride(),
+            ..Run::of(
+                a.at(row),
+                b.at(cols.start),
+                c.ptr.wrapping_offset(c.rows.offset(row) + c.cols.offset(cols.start)),
+            )
+        };
+        // SAFETY: passed on from the caller; all strides are even, that along the columns of C is 1, and so is one of B's.
+        unsafe {
+            if task.is_direct() {
+                (kernel.small)(run, (task.m, task.n));
+            } else if task.is_turned() && task.m == 1 {
+                self.columns(kernel, cols);
+            } else if task.is_turned() && task.k <= SHORT_TURN {
+                small_turned(kernel, run, (task.m, task.n), b.along.inner_stride());
+            } else {
+                return false;
+            }
+        }
+        true
     }
 
     /// What the plan of an `m x n` part depends on.
@@ -111,7 +132,7 @@ impl<T: Real> Product<T> {
     ///
     /// # Safety
     /// As [`Product::compute`]; A, B and C must be plain, and the rows of C contiguous.
-    unsafe fn columns(&self, kernel: &Kernel<T>, cols: Range<usize>) {
+    unsafe fn columns(&self, kernel: &Kernel<T>, cols: &Range<usize>) {
         let Self { a, b, beta, c } = self;
         let job = Columns {
             m: 1,

@@ -1,10 +1,12 @@
-//! Small products: operands are read in place and nothing is planned, because a plan would take as long.
+//! Small products: operands are read in place, or B's strips transposed one by one, and nothing is planned, because a plan
+//! would take as long.
 
 use crate::Real;
 use crate::cache::Caches;
 use crate::cut::{Cut, heights};
 use crate::kernel::{CUT, Ends, Kernel, Run, finish, start};
 use crate::plan::vectors;
+use crate::scratch::with_scratch;
 use crate::simd::Simd;
 use crate::thin::Columns;
 
@@ -17,7 +19,7 @@ pub(crate) fn is_small<T>([m, n, k]: [usize; 3]) -> bool {
 /// A cube of this side is small on any machine.
 const TINY: usize = 64;
 
-/// From so many rows and columns on, the last column or two are better summed with rows on the lanes.
+/// From so many rows on, the last column or two are better summed with rows on the lanes.
 const MANY: usize = 64;
 
 /// Whether the product is no more work than that cube; or A and C each fit half the second level of cache, and B a
@@ -46,34 +48,89 @@ pub(crate) unsafe fn small<T: Real, S: Simd<T>>(
         // SAFETY: passed on from the caller.
         return unsafe { one_tile(s, run, (m, n)) };
     }
-    let (vectors, a, c) = (vectors(m), run.a, run.c);
+    // SAFETY: passed on from the caller.
+    unsafe { strips(kernel, run, (m, n), None) };
+}
+
+/// As [`small`], where neighbouring rows of B are neighbours in memory, and its columns `b_column` apart: each strip is
+/// transposed and used at once, all of them in the same place, which so stays in the first level of cache.
+///
+/// # Safety
+/// As [`small`].
+pub(crate) unsafe fn small_turned<T: Real>(
+    kernel: &'static Kernel<T>,
+    run: &mut Run<'_, T>,
+    (m, n): (usize, usize),
+    b_column: isize,
+) {
+    let widest = vectors(m).max(3) * kernel.lanes;
+    with_scratch::<T, ()>([0, run.k * widest], |[_, room]| {
+        // SAFETY: passed on from the caller; the room takes the widest strip.
+        unsafe { strips(kernel, run, (m, n), Some(Turn { b_column, room })) };
+    });
+}
+
+/// Up to this depth, a transposed strip leaves half the first level of cache to other things.
+pub(crate) const SHORT_TURN: usize = 160;
+
+/// How the strips of B are transposed.
+#[derive(Clone, Copy)]
+struct Turn<T> {
+    /// From a column of B to the next.
+    b_column: isize,
+    /// Where each strip goes.
+    room: *mut T,
+}
+
+/// Strip by strip, top down.
+///
+/// # Safety
+/// As [`small`]; the room of `turn` must take a strip.
+#[inline(always)]
+unsafe fn strips<T: Real>(
+    kernel: &'static Kernel<T>,
+    run: &mut Run<'_, T>,
+    (m, n): (usize, usize),
+    turn: Option<Turn<T>>,
+) {
+    let (vectors, a, b, c) = (vectors(m), run.a, run.b, run.c);
     run.c_far = m * n > TINY * TINY;
-    let mut left = n;
+    let (b_row, b_column) = turn.map_or((run.b_depth, 1), |turn| (1, turn.b_column));
     let few = n % kernel.lanes;
+    let mut n = n;
     if n.min(m) >= MANY && run.a_depth == 1 && (1..=kernel.lanes / 8).contains(&few) {
+        n -= few;
         // The last columns would fill a small part of a vector: their rows lie along the lanes instead.
         let job = Columns {
             m: few,
             n: m,
             k: run.k,
-            a: run.b.wrapping_add(n - few),
-            a_row: 1,
-            a_depth: run.b_depth,
-            b: run.a,
+            a: b.wrapping_offset(n as isize * b_column),
+            a_row: b_column,
+            a_depth: b_row,
+            b: a,
             b_column: run.a_row,
             beta: run.beta,
-            c: c.wrapping_add(n - few),
+            c: c.wrapping_add(n),
             c_row: 1,
             c_column: run.c_row,
         };
         // SAFETY: these columns of the product, seen transposed; `fma(a, b, c) = fma(b, a, c)`.
         unsafe { (kernel.columns)(&job) };
-        left -= few;
     }
-    let n = left;
+    let mut left = n;
+    let mut source = b;
     loop {
         let cut = Cut::new(kernel, vectors, left);
-        let tiles = cut.tiles();
+        let mut tiles = cut.tiles();
+        if let Some(Turn { room, .. }) = turn {
+            // SAFETY: a strip of B, which the room takes.
+            unsafe { (kernel.transpose)(source, b_column, cut.width, run.k, room, cut.span()) };
+            (run.b, run.b_depth) = (room, cut.span() as isize);
+            if cut.is_whole_pair() {
+                tiles = kernel.panel;
+            }
+        }
         run.last = cut.last();
         for (height, count) in heights(m, tiles.len()) {
             if count > 0 {
@@ -89,9 +146,8 @@ pub(crate) unsafe fn small<T: Real, S: Simd<T>>(
         if left == 0 {
             return;
         }
-        run.a = a;
-        run.b = run.b.wrapping_add(cut.width);
-        run.c = c.wrapping_add(n - left);
+        source = source.wrapping_offset(cut.width as isize * b_column);
+        (run.a, run.b, run.c) = (a, source, c.wrapping_add(n - left));
     }
 }
 

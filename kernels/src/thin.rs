@@ -5,9 +5,11 @@
 //! last few columns of C are, which would fill a small part of a vector.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::compiler_fence;
 
 use crate::Real;
-use crate::kernel::{opaque_here, prefetch};
+use crate::kernel::prefetch;
 use crate::simd::{Simd, Transpose};
 
 /// `C <- A B + beta C` with up to [`MOST_ROWS`] rows.
@@ -49,6 +51,9 @@ const PAGE: usize = 4096;
 /// How many visits before its own a line is asked for.
 const AHEAD: usize = 8;
 
+/// Up to so many columns of the last vector are summed one by one, and as many rows of the last visit are read so.
+const FEW: usize = 2;
+
 /// Computes all of C.
 ///
 /// # Safety
@@ -56,10 +61,16 @@ const AHEAD: usize = 8;
 /// must be 1 to [`MOST_ROWS`] rows.
 #[inline(always)]
 pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
-    // Lines that share a set of the cache push one another out.
-    let folded = (job.b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(PAGE);
+    // Of lines that are read in pieces, those that share a set of the cache push one another out.
+    let folded =
+        S::COLUMNS * size_of::<T>() < VISIT && (job.b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(PAGE);
     let most = SIDE_BY_SIDE / size_of::<S::Vector>() / if folded { 2 } else { 1 };
-    let mut first = 0;
+    let alone = if job.n % S::LANES <= FEW { job.n % S::LANES } else { 0 };
+    for j in 0..alone {
+        // SAFETY: a column of B.
+        unsafe { one_by_one(job, j) };
+    }
+    let mut first = alone;
     while first < job.n {
         let groups = most.min((job.n - first) / S::LANES);
         // The last vector is a whole one, if there is any; its first lanes have been written before.
@@ -91,9 +102,9 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     lanes: Range<usize>,
 ) -> usize {
     let &Columns { k, b, b_column, beta, c, c_row, c_column, .. } = job;
+    let visit = VISIT / size_of::<T>();
     let mut acc = [[s.splat(T::ZERO); M]; G];
     let group = S::LANES as isize * b_column;
-    let visit = VISIT / size_of::<T>();
     let place = |g: usize, i: usize| (g * S::LANES) as isize * c_column + i as isize * c_row;
     // SAFETY: every offset is that of an element of A, B or C; there are `G` sums.
     unsafe {
@@ -113,12 +124,15 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
         some(s, job, (b, lanes.end), 0..head, &mut acc);
         for start in (head..whole).step_by(visit) {
             let mut b = b.add(start);
-            // Group by group, which the compiler would otherwise mix until it runs out of registers.
-            for g in 0..opaque_here(G as isize) as usize {
-                for i in 0..S::LANES {
-                    prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
+            for acc in &mut acc {
+                // Group by group: the compiler would mix them until it runs out of registers.
+                compiler_fence(SeqCst);
+                // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
+                if S::COLUMNS < visit {
+                    for i in 0..S::LANES {
+                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
+                    }
                 }
-                let acc = acc.get_unchecked_mut(g);
                 for p in (0..visit).step_by(S::COLUMNS) {
                     multiply(s, job, start + p, s.load_columns(b.add(p), b_column).as_ref(), acc);
                 }
@@ -155,11 +169,38 @@ unsafe fn some<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
                 let b = b.offset((g * S::LANES) as isize * job.b_column).add(p);
                 if lanes == S::LANES && count == S::COLUMNS {
                     multiply(s, job, p, s.load_columns(b, job.b_column).as_ref(), acc);
+                } else if count <= FEW {
+                    for q in 0..count {
+                        multiply(s, job, p + q, &[read(s, (b.add(q), job.b_column), lanes)], acc);
+                    }
                 } else {
                     let columns = s.load_some_columns(b, job.b_column, lanes, count);
                     multiply(s, job, p, &columns.as_ref()[..count], acc);
                 }
             }
+        }
+    }
+}
+
+/// A column of B alone.
+///
+/// # Safety
+/// As [`columns`]; column `j` must be there.
+#[inline(always)]
+unsafe fn one_by_one<T: Real>(job: &Columns<T>, j: usize) {
+    let &Columns { m, k, beta, .. } = job;
+    // SAFETY: every offset is that of an element of A, B or C.
+    unsafe {
+        let b = job.b.offset(j as isize * job.b_column);
+        for i in 0..m as isize {
+            let c = job.c.offset(i * job.c_row + j as isize * job.c_column);
+            let mut sum = if beta == T::ZERO { T::ZERO } else { beta * *c };
+            let mut a = job.a.wrapping_offset(i * job.a_row);
+            for p in 0..k {
+                sum = (*a).mul_add(*b.add(p), sum);
+                a = a.wrapping_offset(job.a_depth);
+            }
+            *c = sum;
         }
     }
 }

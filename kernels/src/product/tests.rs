@@ -182,3 +182,38 @@ fn every_instruction_set_takes_the_untuned_paths() {
         each(sizes);
     }
 }
+
+/// One small product whose B has contiguous columns, in guarded rooms.
+fn turned_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) {
+    let (a, b) = (source.choose(&[0, 1, 2, 4]), source.choose(&[1, 3]));
+    let a = Matrix::<T>::random(source, (m, k), a);
+    let b = Matrix::<T>::random(source, (k, n), b);
+    let c = Matrix::<T>::random(source, (m, n), 2);
+    let beta = source.choose(&[0.0, 1.0, 0.5].map(T::from_f64));
+    let mut expected = c.clone();
+    reference::gemm(T::ONE, a.view(), b.view(), beta, expected.view_mut());
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        let mut found = c.clone();
+        let case = format!("{} {isa} {m}x{n}x{k} turned, in a room at its {edge:?}", T::NAME);
+        let rooms = in_guarded_rooms(edge, &case, || {
+            let (kernel, view) = (crate::gemm::kernel(isa), found.view_mut());
+            crate::gemm::multiply(kernel, None, (T::ONE, a.view()), b.view(), (beta, view), Parallelism::Serial);
+        });
+        assert_same_bits(&found.values, &expected.values, || case.clone());
+        assert_eq!(rooms, [0, 1], "{case}");
+    }
+}
+
+#[test]
+fn small_products_stay_inside_the_room_they_turn_strips_in() {
+    let source = &mut Source::new(10);
+    for n in 2..=70 {
+        let sizes = [source.between(2, 80), n, source.between(2, 70)];
+        turned_product::<f32>(source, sizes);
+        turned_product::<f64>(source, sizes);
+    }
+    for sizes in [[2, 130, 160], [3, 70, 160], [96, 96, 96], [128, 33, 160]] {
+        turned_product::<f32>(source, sizes);
+        turned_product::<f64>(source, sizes);
+    }
+}
