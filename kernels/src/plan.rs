@@ -274,9 +274,12 @@ impl Plan {
         let strips_inside = order == Order::StripsInside;
         let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, tall) };
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
-        // Rows that share a set of the first level must leave it some of its ways.
-        let rows =
-            if a == Reading::InPlace && task.a_row != 1 && task.is_aliased(task.a_row) { FEW_WAYS } else { usize::MAX };
+        // Rows that share a set of the first level must leave it some of its ways, of which it has one for each page it holds.
+        let rows = match a == Reading::InPlace && task.a_row != 1 && task.is_aliased(task.a_row) {
+            true if n <= NARROW => (caches.l1 / PAGE).saturating_sub(2).max(FEW_WAYS),
+            true => FEW_WAYS,
+            false => usize::MAX,
+        };
         let a_far = a == Reading::InPlace && task.a_depth == 1 && m * k * element > caches.l2;
         Self { vectors, rows, blocks, a, b, order, a_far, rows_ahead }
     }
