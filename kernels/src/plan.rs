@@ -186,6 +186,14 @@ impl Task {
         tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
     }
 
+    /// Whether a transposed A that no cache holds meets so few columns that reading it takes longer than multiplying, so that it
+    /// had better stream past them.
+    pub(crate) fn streams_transposed(&self) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        let meets_few = n <= FEW_FOR_A_BYTE * element && m >= 8 * n;
+        meets_few && self.a_in_place && self.a_row == 1 && self.c_direct && m * k * element > Caches::of_this_core().l2
+    }
+
     /// Whether few rows of A meet all columns of a far B whose rows share sets of the first-level cache: a few whole rows of it,
     /// which continue one another, come fastest unasked.
     fn is_folded_stream(&self, caches: Caches) -> bool {
@@ -231,6 +239,9 @@ const SOME_ROWS: usize = 96;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
+
+/// Up to so many multiply-adds for each byte of a matrix, reading it takes longer.
+const FEW_FOR_A_BYTE: usize = 4;
 
 /// The most columns that are few beside the rows of a tall product.
 const NARROW: usize = 128;

@@ -18,6 +18,7 @@ use crate::tile::{Output, Way};
 
 #[cfg(all(test, unix))]
 mod tests;
+mod transposed;
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
@@ -63,6 +64,10 @@ impl<T: Real> Product<T> {
             if unsafe { self.compute_small(kernel, &task, rows.start, &cols) } {
                 return;
             }
+        }
+        if tuning.is_none() && self.c.rows.is_plain() && task.streams_transposed() {
+            // SAFETY: passed on from the caller.
+            return unsafe { self.compute_transposed(kernel, rows, cols) };
         }
         let plan = Plan::new(&task, kernel, tuning);
         // SAFETY: passed on from the caller.

@@ -1,6 +1,6 @@
 //! Room for packed blocks: each thread's own, kept from call to call.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use crate::Real;
 
@@ -16,11 +16,11 @@ pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T;
         return guarded::lend(lens, edge, f);
     }
     thread_local! {
-        static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+        static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
     }
     let [first, second] = lens.map(|len| (len * size_of::<T>()).div_ceil(size_of::<Line>()));
-    // Taken out, so that a call made while `f` runs on this thread would get room of its own.
-    let mut scratch = SCRATCH.take();
+    // Taken out, so that a call made while `f` runs on this thread gets room of its own.
+    let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     if scratch.len() < first + second {
         // Not grown: that would hold both for a moment, and twice as much as is asked for.
         drop(scratch);
@@ -28,7 +28,7 @@ pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T;
     }
     let start = scratch.as_mut_ptr();
     let result = f([start.cast(), start.wrapping_add(first).cast()]);
-    SCRATCH.set(scratch);
+    SCRATCH.with_borrow_mut(|rooms| rooms.push(scratch));
     result
 }
 

@@ -1,6 +1,7 @@
 //! Products that pack, in rooms between pages that cannot be touched; and products that nobody tuned, on every
 //! instruction set.
 
+use crate::cache::Caches;
 use crate::common::guard::{Edge, named};
 use crate::common::matrix::Matrix;
 use crate::common::{Source, assert_same_bits};
@@ -215,5 +216,39 @@ fn small_products_stay_inside_the_room_they_turn_strips_in() {
     for sizes in [[2, 130, 160], [3, 70, 160], [96, 96, 96], [128, 33, 160]] {
         turned_product::<f32>(source, sizes);
         turned_product::<f64>(source, sizes);
+    }
+}
+
+/// One tall product of a transposed A that the second level of cache does not hold, in guarded rooms.
+fn tall_product<T: Real>(source: &mut Source, n: usize) {
+    let m = 8 * n + source.between(0, 300);
+    let k = Caches::of_this_core().l2 / (m * size_of::<T>()) + source.between(1, 30);
+    let a = source.choose(&[1, 3]);
+    let a = Matrix::<T>::random(source, (m, k), a);
+    let b = source.choose(&[0, 1, 2, 3, 4]);
+    let b = Matrix::<T>::random(source, (k, n), b);
+    let c = source.choose(&[0, 2]);
+    let c = Matrix::<T>::random(source, (m, n), c);
+    let beta = source.choose(&[0.0, 1.0, 0.5].map(T::from_f64));
+    let mut expected = c.clone();
+    reference::gemm(T::ONE, a.view(), b.view(), beta, expected.view_mut());
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        let mut found = c.clone();
+        let case = format!("{} {isa} {m}x{n}x{k}, A transposed, in rooms at their {edge:?}", T::NAME);
+        let [_, rooms] = in_guarded_rooms(edge, &case, || {
+            let (kernel, view) = (crate::gemm::kernel(isa), found.view_mut());
+            crate::gemm::multiply(kernel, None, (T::ONE, a.view()), b.view(), (beta, view), Parallelism::Serial);
+        });
+        assert_same_bits(&found.values, &expected.values, || case.clone());
+        assert!(rooms > 0, "{case}");
+    }
+}
+
+#[test]
+fn tall_products_stay_inside_the_rooms_of_their_transposes() {
+    let source = &mut Source::new(11);
+    for n in [2, 3, 4, 7, 8, 15, 16] {
+        tall_product::<f32>(source, n);
+        tall_product::<f64>(source, 2 * n);
     }
 }
