@@ -96,6 +96,7 @@ impl<T: Real> Operand<T> {
     /// The ranges must lie inside the operand, whose elements must be readable; `rows` must hold `count` rows.
     pub(crate) unsafe fn pack_rows(
         &self,
+        kernel: &Kernel<T>,
         (first, count): (usize, usize),
         (depth, len): (usize, usize),
         (rows, row): (*mut T, usize),
@@ -108,11 +109,13 @@ impl<T: Real> Operand<T> {
                 // SAFETY: as in `pack_panel`.
                 unsafe {
                     let (source, target) = (source.offset(offset), target.add(start));
-                    if step == 1 {
-                        target.copy_from_nonoverlapping(source, run);
-                    } else {
-                        for k in 0..run {
-                            *target.add(k) = *source.offset(k as isize * step);
+                    match step {
+                        1 => target.copy_from_nonoverlapping(source, run),
+                        2 => (kernel.every_second)(source, 0, run, 1, target, 0),
+                        _ => {
+                            for k in 0..run {
+                                *target.add(k) = *source.offset(k as isize * step);
+                            }
                         }
                     }
                     if self.scale != T::ONE {

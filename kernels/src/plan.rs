@@ -128,8 +128,10 @@ impl Task {
     fn best_of_a(&self, caches: Caches, b: Reading, streams: Option<usize>, tall: usize) -> Reading {
         let &Self { m, n, k, element, .. } = self;
         let folded = self.is_aliased(self.a_row) && n > SHORT;
+        // Of elements that have gaps between them, lines hold few, which many strips would read again and again.
+        let gaps = self.a_row != 1 && self.a_depth != 1 && n > 2 * NARROW && k > SHORT && !b.is_in_place();
         let packed = if tall >= TALL {
-            folded && b == Reading::Streamed && m > FEW_WAYS
+            folded && b == Reading::Streamed && m > FEW_WAYS || gaps
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
             let near = caches.l2 / if streams.is_some() { 2 } else { 4 };

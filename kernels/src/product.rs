@@ -411,7 +411,7 @@ impl<T: Real> Product<T> {
             return rows;
         }
         // SAFETY: the room has place for `height` rows, a line apart; the ranges are those of the caller.
-        unsafe { a.pack_rows((row, height), (k, len), (room, len + PAD)) };
+        unsafe { a.pack_rows(kernel, (row, height), (k, len), (room, len + PAD)) };
         Rows { row: (len + PAD) as isize, ..rows }
     }
 }
