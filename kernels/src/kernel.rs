@@ -54,6 +54,9 @@ pub(crate) type Multiply<T> = unsafe fn(run: &Run<'_, T>);
 /// Computes a product of `m` rows and `n` columns whose operands are read in place; see [`crate::small`].
 pub(crate) type Small<T> = unsafe fn(run: &mut Run<'_, T>, shape: (usize, usize));
 
+/// Computes a product of few rows, `m`, and `n` columns whose operands are read in place; see [`crate::sweep`].
+pub(crate) type Sweep<T> = unsafe fn(run: &Run<'_, T>, shape: (usize, usize));
+
 /// Copies, transposes or thins out a part of an operand into a panel; see [`crate::pack`].
 pub(crate) type Arrange<T> =
     unsafe fn(source: *const T, stride: isize, width: usize, len: usize, panel: *mut T, row: usize);
@@ -90,6 +93,8 @@ pub struct Kernel<T: 'static> {
     /// Columns of a row vector times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
     pub(crate) small: Small<T>,
+    /// A few rows times a matrix that comes from far away; see [`crate::sweep`].
+    pub(crate) sweep: Sweep<T>,
     pub(crate) deal: Deal<T>,
     pub(crate) copy: Arrange<T>,
     pub(crate) transpose: Arrange<T>,

@@ -43,6 +43,7 @@ pub mod reference;
 mod scratch;
 mod simd;
 mod small;
+mod sweep;
 mod team;
 mod tensor;
 mod thin;

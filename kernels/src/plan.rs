@@ -4,6 +4,7 @@ use crate::block::{Blocks, even};
 use crate::cache::Caches;
 use crate::gemm::Tuning;
 use crate::kernel::Kernel;
+use crate::sweep::MOST_ROWS;
 
 /// Where the kernel reads an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +111,6 @@ impl Task {
             Reading::Columns
         } else if self.is_upright(caches, tall) {
             Reading::Packed
-        } else if self.is_folded_stream(caches) {
-            Reading::InPlace
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
         } else if few_rows || bytes <= caches.l2 / 4 {
@@ -154,10 +153,6 @@ impl Task {
     ) -> Blocks {
         let columns = self.a_row == 1;
         match (a, b, streams) {
-            // As many rows as leave C's traffic below that of B, unless they push one another out.
-            _ if b == Reading::InPlace && self.is_folded_stream(caches) => {
-                Blocks { kc: if tall < TALL { 32 / self.element } else { 8 }, nc: 8 * usual.nc, ..usual }
-            }
             (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 64, nc: 8 * usual.nc, ..usual },
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
@@ -196,12 +191,12 @@ impl Task {
         meets_few && self.a_in_place && self.a_row == 1 && self.c_direct && m * k * element > Caches::of_this_core().l2
     }
 
-    /// Whether few rows of A meet all columns of a far B whose rows share sets of the first-level cache: a few whole rows of it,
-    /// which continue one another, come fastest unasked.
-    fn is_folded_stream(&self, caches: Caches) -> bool {
+    /// Whether few rows of A meet a far B, so that whole rows of it had better pass. More rows take C's sums to the end instead,
+    /// but where rows of B share sets of the first-level cache.
+    pub(crate) fn is_sweep(&self) -> bool {
         let &Self { m, n, k, element, .. } = self;
-        let whole = self.b_in_place && n >= self.b_row.unsigned_abs();
-        m <= FEW_STREAMED && whole && k * n * element > caches.l2 / 2 && self.is_aliased(self.b_row)
+        let few = m <= 2 || m <= MOST_ROWS && self.is_aliased(self.b_row);
+        few && self.is_direct() && n > SHORT && k * n * element > Caches::of_this_core().l2 / 2
     }
 
     /// Whether elements `stride` apart share a set of the first-level cache.
@@ -232,8 +227,6 @@ const PAGE: usize = 4096;
 const LINE: usize = 64;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
-/// Up to this many rows, a folded B is read a few rows at a time.
-const FEW_STREAMED: usize = 4;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles.

@@ -59,15 +59,16 @@ impl<T: Real> Product<T> {
             return unsafe { self.c.scale(rows, cols, self.beta) };
         }
         let task = self.task(rows.len(), cols.len());
-        if tuning.is_none() && self.c.rows.is_plain() && is_small::<T>([task.m, task.n, task.k]) {
+        if tuning.is_none() && self.c.rows.is_plain() {
             // SAFETY: passed on from the caller.
-            if unsafe { self.compute_small(kernel, &task, rows.start, &cols) } {
-                return;
+            unsafe {
+                if self.compute_unplanned(kernel, &task, rows.start, &cols) {
+                    return;
+                }
+                if task.streams_transposed() {
+                    return self.compute_transposed(kernel, rows, cols);
+                }
             }
-        }
-        if tuning.is_none() && self.c.rows.is_plain() && task.streams_transposed() {
-            // SAFETY: passed on from the caller.
-            return unsafe { self.compute_transposed(kernel, rows, cols) };
         }
         let plan = Plan::new(&task, kernel, tuning);
         // SAFETY: passed on from the caller.
@@ -80,11 +81,22 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// A small part, from row `row` on, where its operands lie well for it; otherwise it says no.
+    /// A part that needs no plan, from row `row` on: a small one, or few rows that a matrix sweeps past, if its operands lie well
+    /// for it; otherwise it says no.
     ///
     /// # Safety
     /// As [`Product::compute`]; the rows of C must be plain.
-    unsafe fn compute_small(&self, kernel: &'static Kernel<T>, task: &Task, row: usize, cols: &Range<usize>) -> bool {
+    unsafe fn compute_unplanned(
+        &self,
+        kernel: &'static Kernel<T>,
+        task: &Task,
+        row: usize,
+        cols: &Range<usize>,
+    ) -> bool {
+        let small = is_small::<T>([task.m, task.n, task.k]);
+        if !small && !task.is_sweep() {
+            return false;
+        }
         let Self { a, b, beta, c } = self;
         let run = &mut Run {
             k: task.k,
@@ -101,7 +113,9 @@ impl<T: Real> Product<T> {
         };
         // SAFETY: passed on from the caller; all strides are even, that along the columns of C is 1, and so is one of B's.
         unsafe {
-            if task.is_direct() {
+            if !small {
+                (kernel.sweep)(run, (task.m, task.n));
+            } else if task.is_direct() {
                 (kernel.small)(run, (task.m, task.n));
             } else if task.is_turned() && task.m == 1 {
                 self.columns(kernel, cols);

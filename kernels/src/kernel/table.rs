@@ -107,6 +107,7 @@ macro_rules! kernel_table {
                     ],
                     columns: columns::<T>,
                     small: small::<T>,
+                    sweep: sweep::<T>,
                     deal: deal::<T>,
                     copy: copy::<T>,
                     transpose: transpose::<T>,
@@ -177,6 +178,17 @@ macro_rules! kernel_table {
         {
             // SAFETY: as for `tiles`.
             unsafe { $crate::small::small($token(()), <$token>::table::<T>(), run, shape) }
+        }
+
+        /// # Safety
+        /// As [`sweep::sweep`](crate::sweep::sweep); and the CPU has the instructions.
+        $(#[$attribute])?
+        unsafe fn sweep<T: Real>(run: &$crate::kernel::Run<'_, T>, shape: (usize, usize))
+        where
+            $token: Simd<T>,
+        {
+            // SAFETY: as for `tiles`.
+            unsafe { $crate::sweep::sweep::<T, $token, { [$($one),+].len() }>($token(()), run, shape) }
         }
 
         /// # Safety

@@ -3,8 +3,10 @@
 use std::iter::successors;
 
 use super::{Ahead, Kernel, Multiply, Run};
+use crate::cache::Caches;
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::{Source, assert_same_bits};
+use crate::sweep;
 use crate::thin::{Columns, MOST_ROWS};
 use crate::{Isa, Real};
 
@@ -287,6 +289,53 @@ fn columns_stay_inside<T: Real>() {
     }
 }
 
+fn sweeping_stays_inside<T: Real>() {
+    for isa in Isa::available() {
+        for kernel in tables::<T>(isa) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa}, sweep", T::NAME));
+            // The last is wider than what the first level of cache holds of C.
+            let wide = Caches::of_this_core().l1 / (2 * size_of::<T>()) + kernel.lanes + 1;
+            let widths = (1..=9 * kernel.lanes).chain([wide]);
+            for (n, k) in widths.flat_map(|n| [0, 1, 3, 4, 5, 9].map(|k| (n, k))).filter(|&(n, k)| n * k < 3 * wide) {
+                let m = bench.source.between(1, sweep::MOST_ROWS);
+                let (b_row, c_row) = (n + bench.source.choose(&[0, 3]), n + bench.source.choose(&[0, 5]));
+                let (a_row, a_depth) = bench.source.choose(&[(k, 1), (1, m), (2 * k, 2)]);
+                let reach = if k > 0 { (m - 1) * a_row + (k - 1) * a_depth + 1 } else { 0 };
+                let a = bench.source.values::<T>(reach);
+                let (b, c) = (bench.lines(k, n, b_row), bench.lines(m, n, c_row));
+                let beta = bench.source.choose(&[0.0, 1.0, -0.3].map(T::from_f64));
+                let mut expected = c.clone();
+                for (i, j) in (0..m).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    let at = i * c_row + j;
+                    let start = if beta == T::ZERO { T::ZERO } else { beta * c[at] };
+                    let chain = |acc: T, p: usize| a[i * a_row + p * a_depth].mul_add(b[p * b_row + j], acc);
+                    expected[at] = (0..k).fold(start, chain);
+                }
+                let start = if beta == T::ZERO { vec![nan(); c.len()] } else { c };
+                for edge in Edge::BOTH {
+                    let text = format!("{} {m}x{n}x{k}, rows {b_row} apart, at its {edge:?}", bench.name);
+                    let [for_a, for_b, for_c, ..] = &mut bench.memory;
+                    let found = for_c.place(&start, edge);
+                    let run = Run {
+                        k,
+                        a_row: a_row as isize,
+                        a_depth: a_depth as isize,
+                        b_depth: b_row as isize,
+                        beta,
+                        c_row: c_row as isize,
+                        ..Run::of(for_a.place(&a, edge).as_ptr(), for_b.place(&b, edge).as_ptr(), found.as_mut_ptr())
+                    };
+                    // SAFETY: the operands are as large as the run says, and the CPU has the instructions.
+                    named(&text, || unsafe { (kernel.sweep)(&run, (m, n)) });
+                    assert_same_bits(found, &expected, || text.clone());
+                }
+                bench.runs += 1;
+            }
+            assert!(bench.runs > 6 * 9 * kernel.lanes, "{} runs", bench.runs);
+        }
+    }
+}
+
 fn arranging_stays_inside<T: Real>() {
     for isa in Isa::available() {
         for kernel in tables::<T>(isa) {
@@ -402,6 +451,7 @@ both! {
     every_tile_stays_inside_its_operands: tiles_stay_inside;
     every_packing_tile_stays_inside_its_operands_and_its_panel: packing_stays_inside;
     every_row_vector_stays_inside_its_operands: columns_stay_inside;
+    every_sweep_stays_inside_its_operands: sweeping_stays_inside;
     every_copy_and_transpose_stays_inside_its_operands: arranging_stays_inside;
     every_thinning_out_stays_inside_its_operands: thinning_out_stays_inside;
     every_deal_stays_inside_its_operands: dealing_stays_inside;
