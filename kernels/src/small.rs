@@ -96,28 +96,8 @@ unsafe fn strips<T: Real>(
     let (vectors, a, b, c) = (vectors(m), run.a, run.b, run.c);
     run.c_far = m * n > TINY * TINY;
     let (b_row, b_column) = turn.map_or((run.b_depth, 1), |turn| (1, turn.b_column));
-    let few = n % kernel.lanes;
-    let mut n = n;
-    if n.min(m) >= MANY && run.a_depth == 1 && (1..=kernel.lanes / 8).contains(&few) {
-        n -= few;
-        // The last columns would fill a small part of a vector: their rows lie along the lanes instead.
-        let job = Columns {
-            m: few,
-            n: m,
-            k: run.k,
-            a: b.wrapping_offset(n as isize * b_column),
-            a_row: b_column,
-            a_depth: b_row,
-            b: a,
-            b_column: run.a_row,
-            beta: run.beta,
-            c: c.wrapping_add(n),
-            c_row: 1,
-            c_column: run.c_row,
-        };
-        // SAFETY: these columns of the product, seen transposed; `fma(a, b, c) = fma(b, a, c)`.
-        unsafe { (kernel.columns)(&job) };
-    }
+    // SAFETY: passed on from the caller.
+    let n = unsafe { sum_last_columns(kernel, run, (m, n), (b_row, b_column)) };
     let mut left = n;
     let mut source = b;
     loop {
@@ -149,6 +129,42 @@ unsafe fn strips<T: Real>(
         source = source.wrapping_offset(cut.width as isize * b_column);
         (run.a, run.b, run.c) = (a, source, c.wrapping_add(n - left));
     }
+}
+
+/// Sums the last column or two with rows on the lanes, where they would fill a small part of a vector. Returns how many columns
+/// are left.
+///
+/// # Safety
+/// As [`small`], with rows of B `b_row` apart, and columns `b_column`.
+#[inline(always)]
+unsafe fn sum_last_columns<T: Real>(
+    kernel: &'static Kernel<T>,
+    run: &Run<'_, T>,
+    (m, n): (usize, usize),
+    (b_row, b_column): (isize, isize),
+) -> usize {
+    let few = n % kernel.lanes;
+    if n.min(m) < MANY || run.a_depth != 1 || !(1..=kernel.lanes / 8).contains(&few) {
+        return n;
+    }
+    let left = n - few;
+    let job = Columns {
+        m: few,
+        n: m,
+        k: run.k,
+        a: run.b.wrapping_offset(left as isize * b_column),
+        a_row: b_column,
+        a_depth: b_row,
+        b: run.a,
+        b_column: run.a_row,
+        beta: run.beta,
+        c: run.c.wrapping_add(left),
+        c_row: 1,
+        c_column: run.c_row,
+    };
+    // SAFETY: these columns of the product, seen transposed; `fma(a, b, c) = fma(b, a, c)`.
+    unsafe { (kernel.columns)(&job) };
+    left
 }
 
 /// Up to this many rows and this depth, a product as narrow as a vector is one tile that takes less time than the choice of a
