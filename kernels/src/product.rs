@@ -16,9 +16,12 @@ use crate::small::{SHORT_TURN, is_small, small_turned};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
+mod rows;
 #[cfg(all(test, unix))]
 mod tests;
 mod transposed;
+
+use rows::Rows;
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
@@ -438,36 +441,6 @@ const PAD: usize = 16;
 
 /// Elements between the panels of B, for the same reason.
 const PANEL_PAD: usize = 8 * PAD;
-
-/// Rows of A as the kernel reads them: element `(i, k)` is at `ptr + i * row + k * depth`. Or they are cut into
-/// panels of up to `panels` rows, `row` elements for each row, if that is not 0.
-#[derive(Clone, Copy)]
-struct Rows<T> {
-    first: usize,
-    count: usize,
-    ptr: *const T,
-    row: isize,
-    depth: isize,
-    panels: usize,
-}
-
-impl<T: Real> Rows<T> {
-    /// The parts that are one panel each; all rows at once where they are not panels.
-    fn parts(self) -> impl Iterator<Item = Self> {
-        let most = if self.panels > 0 { self.panels } else { self.count };
-        steps(0..self.count, most).map(move |(first, count)| {
-            let ptr = self.ptr.wrapping_offset(first as isize * self.row);
-            let (row, depth) = if self.panels > 0 { (1, count as isize) } else { (self.row, self.depth) };
-            Self { first: self.first + first, count, ptr, row, depth, panels: 0 }
-        })
-    }
-
-    /// The rows after the next `count`; for rows that are not panels.
-    fn after(self, count: usize) -> Self {
-        let ptr = self.ptr.wrapping_offset(count as isize * self.row);
-        Self { first: self.first + count, count: self.count - count, ptr, ..self }
-    }
-}
 
 /// What the strips of a block share.
 struct Block<'a, T: 'static> {

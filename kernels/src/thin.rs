@@ -106,7 +106,7 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     let mut acc = [[s.splat(T::ZERO); M]; G];
     let group = S::LANES as isize * b_column;
     let place = |g: usize, i: usize| (g * S::LANES) as isize * c_column + i as isize * c_row;
-    // SAFETY: every offset is that of an element of A, B or C; there are `G` sums.
+    // SAFETY: every offset is that of an element of A, B or C.
     unsafe {
         let c = c.offset(first as isize * c_column);
         let b = b.offset(first as isize * b_column);
