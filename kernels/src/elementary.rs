@@ -3,6 +3,7 @@
 //! Every operation is one of IEEE 754's or a fused multiply-add, so all instruction sets agree to the bit. Ranges that a
 //! formula does not cover are computed too and dropped by a select.
 
+pub(crate) mod abreast;
 pub(crate) mod double;
 mod exponential;
 pub(crate) mod single;
@@ -12,17 +13,19 @@ pub(crate) mod single;
 macro_rules! polynomial {
     ($real:ident) => {
         #[inline(always)]
-        fn polynomial<const N: usize>(x: $real, c: [$real; N]) -> $real {
+        fn polynomial<const N: usize, const K: usize>(x: Abreast<$real, K>, c: [$real; N]) -> Abreast<$real, K> {
             let square = x * x;
             let (parts, power) = if N < 11 { (2, square) } else { (4, square * square) };
-            let mut sums = [0.0; 4];
-            for i in (0..N).rev() {
-                let sum = &mut sums[i % parts];
-                *sum = if i + parts >= N { c[i] } else { sum.mul_add(power, c[i]) };
-            }
-            let [a, b, c, d] = sums;
-            let low = b.mul_add(x, a);
-            if parts == 2 { low } else { d.mul_add(x, c).mul_add(square, low) }
+            let part = |first: usize| {
+                let last = first + (N - 1 - first) / parts * parts;
+                let mut sum = Abreast::from(c[last]);
+                for i in (first..last).step_by(parts).rev() {
+                    sum = sum.mul_add(power, c[i]);
+                }
+                sum
+            };
+            let low = part(1).mul_add(x, part(0));
+            if parts == 2 { low } else { part(3).mul_add(x, part(2)).mul_add(square, low) }
         }
     };
 }

@@ -7,11 +7,14 @@
 //! Entries come in groups of 64, from 16 successive counters: a vector's lanes are successive entries.
 
 use crate::dispatch::vectorize;
+use crate::elementary::abreast::Abreast;
 use crate::simd::Vectorized;
 use crate::{Isa, Real};
 
 /// Counters in a group.
 const LANES: usize = 16;
+/// Groups drawn abreast.
+const ABREAST: usize = 2;
 /// Entries in a group.
 const GROUP: usize = 4 * LANES;
 
@@ -48,54 +51,80 @@ impl<T: Real> Vectorized for Fill<'_, T> {
     #[inline(always)]
     fn run(self) {
         let Self { seed, stream, first, output } = self;
-        let table = T::table();
         let (mut number, skipped) = (first / GROUP as u64, (first % GROUP as u64) as usize);
         let (head, rest) = output.split_at_mut(((GROUP - skipped) % GROUP).min(output.len()));
         let mut whole = [T::ZERO; GROUP];
         if !head.is_empty() {
-            group(&table, seed, stream, number, &mut whole);
+            groups::<T, 1, 2>(seed, stream, number, &mut whole);
             head.copy_from_slice(&whole[skipped..skipped + head.len()]);
             number += 1;
         }
-        let (groups, tail) = rest.as_chunks_mut::<GROUP>();
-        for out in groups {
-            group(&table, seed, stream, number, out);
+        let (several, rest) = rest.as_chunks_mut::<{ ABREAST * GROUP }>();
+        for out in several {
+            groups::<T, ABREAST, { 2 * ABREAST }>(seed, stream, number, out);
+            number += ABREAST as u64;
+        }
+        let (single, tail) = rest.as_chunks_mut::<GROUP>();
+        for out in single {
+            groups::<T, 1, 2>(seed, stream, number, out);
             number += 1;
         }
         if !tail.is_empty() {
-            group(&table, seed, stream, number, &mut whole);
+            groups::<T, 1, 2>(seed, stream, number, &mut whole);
             tail.copy_from_slice(&whole[..tail.len()]);
         }
     }
 }
 
-/// The entries `64 number` to `64 number + 63`.
+/// The entries of `G` groups from `64 number` on; `K` is twice `G`.
 #[inline(always)]
-fn group<T: Real>(table: &T::Table, seed: u64, stream: u64, number: u64, out: &mut [T; GROUP]) {
-    let first = number.wrapping_mul(LANES as u64);
+fn groups<T: Real, const G: usize, const K: usize>(seed: u64, stream: u64, number: u64, out: &mut [T]) {
+    assert!(out.len() == G * GROUP && K == 2 * G);
     let key = [seed as u32, (seed >> 32) as u32];
-    let (near, far) = out.split_at_mut(2 * LANES);
-    let ((a, b), (c, d)) = (near.split_at_mut(LANES), far.split_at_mut(LANES));
     for lane in 0..LANES {
-        // No carry: a group begins at a multiple of its counters.
-        let counter = [first as u32 | lane as u32, (first >> 32) as u32, stream as u32, (stream >> 32) as u32];
-        let [w, x, y, z] = philox::<7>(counter, key);
-        (a[lane], b[lane]) = T::normals(table, w, x);
-        (c[lane], d[lane]) = T::normals(table, y, z);
+        let mut counters = [[0; 4]; G];
+        for (g, counter) in counters.iter_mut().enumerate() {
+            // No carry: a group begins at a multiple of its counters.
+            let first = (number + g as u64).wrapping_mul(LANES as u64);
+            *counter = [first as u32 | lane as u32, (first >> 32) as u32, stream as u32, (stream >> 32) as u32];
+        }
+        let words = philox::<7, G>(counters, key);
+        let (mut radii, mut turns) = ([0; K], [0; K]);
+        for g in 0..G {
+            [radii[2 * g], turns[2 * g], radii[2 * g + 1], turns[2 * g + 1]] = words[g];
+        }
+        let (Abreast(cosines), Abreast(sines)) = T::normals(Abreast(radii), Abreast(turns));
+        for i in 0..K {
+            out[2 * i * LANES + lane] = cosines[i];
+            out[(2 * i + 1) * LANES + lane] = sines[i];
+        }
     }
 }
 
 /// Philox4x32 with `ROUNDS` rounds. Words are kept in the low halves of 64 bits, as products want them; what is above is not used.
 #[inline(always)]
-fn philox<const ROUNDS: usize>(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let [mut x0, mut x1, mut x2, mut x3] = counter.map(u64::from);
+fn philox<const ROUNDS: usize, const G: usize>(counters: [[u32; 4]; G], key: [u32; 2]) -> [[u32; 4]; G] {
+    let mut x = [[0; 4]; G];
+    for g in 0..G {
+        for i in 0..4 {
+            x[g][i] = u64::from(counters[g][i]);
+        }
+    }
     let [mut k0, mut k1] = key;
     for _ in 0..ROUNDS {
-        let (p0, p1) = ((x0 & 0xffff_ffff) * 0xd251_1f53, (x2 & 0xffff_ffff) * 0xcd9e_8d57);
-        (x0, x1, x2, x3) = ((p1 >> 32) ^ x1 ^ u64::from(k0), p1, (p0 >> 32) ^ x3 ^ u64::from(k1), p0);
+        for x in &mut x {
+            let (p0, p1) = ((x[0] & 0xffff_ffff) * 0xd251_1f53, (x[2] & 0xffff_ffff) * 0xcd9e_8d57);
+            *x = [(p1 >> 32) ^ x[1] ^ u64::from(k0), p1, (p0 >> 32) ^ x[3] ^ u64::from(k1), p0];
+        }
         (k0, k1) = (k0.wrapping_add(0x9e37_79b9), k1.wrapping_add(0xbb67_ae85));
     }
-    [x0 as u32, x1 as u32, x2 as u32, x3 as u32]
+    let mut words = [[0; 4]; G];
+    for g in 0..G {
+        for i in 0..4 {
+            words[g][i] = x[g][i] as u32;
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -108,12 +137,12 @@ mod tests {
         // Known answers of the authors' Random123 library, for 7 and for 10 rounds.
         let digits = [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344];
         let key = [0xa409_3822, 0x299f_31d0];
-        assert_eq!(philox::<7>([0; 4], [0; 2]), [0x5f6f_b709, 0x0d89_3f64, 0x4f12_1f81, 0x4f73_0a48]);
-        assert_eq!(philox::<7>([!0; 4], [!0; 2]), [0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662]);
-        assert_eq!(philox::<7>(digits, key), [0x4dfc_caba, 0x190a_87f0, 0xc473_62ba, 0xb6b5_242a]);
-        assert_eq!(philox::<10>([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(philox::<10>([!0; 4], [!0; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
-        assert_eq!(philox::<10>(digits, key), [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+        assert_eq!(philox::<7, 1>([[0; 4]], [0; 2]), [[0x5f6f_b709, 0x0d89_3f64, 0x4f12_1f81, 0x4f73_0a48]]);
+        assert_eq!(philox::<7, 1>([[!0; 4]], [!0; 2]), [[0x5207_ddc2, 0x4516_5e59, 0x4d8e_e751, 0x8c52_f662]]);
+        assert_eq!(philox::<7, 1>([digits], key), [[0x4dfc_caba, 0x190a_87f0, 0xc473_62ba, 0xb6b5_242a]]);
+        assert_eq!(philox::<10, 1>([[0; 4]], [0; 2]), [[0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]]);
+        assert_eq!(philox::<10, 1>([[!0; 4]], [!0; 2]), [[0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]]);
+        assert_eq!(philox::<10, 1>([digits], key), [[0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]]);
     }
 
     #[test]
@@ -237,12 +266,14 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_bits_are_finite() {
+        fn one<T: Real>(radius: u32, turn: u32) -> (T, T) {
+            let (Abreast([cosine]), Abreast([sine])) = T::normals(Abreast([radius]), Abreast([turn]));
+            (cosine, sine)
+        }
         for radius in [0, 1, 2, 3, 1 << 31, u32::MAX - 1, u32::MAX] {
             for turn in [0, 1, 1 << 29, (1 << 29) - 1, 1 << 30, 1 << 31, 3 << 30, u32::MAX] {
-                let (a, b) =
-                    crate::elementary::single::normals(&crate::elementary::single::Table::load(), radius, turn);
-                let (c, d) =
-                    crate::elementary::double::normals(&crate::elementary::double::Table::load(), radius, turn);
+                let (a, b) = one::<f32>(radius, turn);
+                let (c, d) = one::<f64>(radius, turn);
                 for (narrow, wide) in [(a, c), (b, d)] {
                     assert!(
                         wide.abs() < 6.67 && (f64::from(narrow) - wide).abs() <= 4e-7 * wide.abs(),

@@ -1,16 +1,17 @@
 //! Functions of one variable, applied to slices.
 
 use crate::dispatch::vectorize;
+use crate::elementary::abreast::Abreast;
 use crate::elementary::{double, single};
 use crate::simd::Vectorized;
 use crate::{Isa, Real};
 
-/// A function of one variable. `#[inline(always)]`, as [`Vectorized`] asks.
+/// A function of one variable, of a few values abreast. `#[inline(always)]`, as [`Vectorized`] asks.
 pub trait Pointwise: Copy {
-    /// Its value in f32.
-    fn single(self, k: &single::Table, z: f32) -> f32;
-    /// Its value in f64.
-    fn double(self, k: &double::Table, z: f64) -> f64;
+    /// Its values in f32.
+    fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K>;
+    /// Its values in f64.
+    fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K>;
 }
 
 /// `output[i] <- function(input[i])`, compiled for each instruction set.
@@ -20,23 +21,48 @@ struct Map<'a, T, F> {
     output: &'a mut [T],
 }
 
+/// Values that go through a function abreast.
+const ABREAST: usize = 8;
+/// Neighbours that one vector, or a few, hold.
+const LANES: usize = 16;
+
 impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let table = T::table();
-        // Two at a time, half the slice apart: they share the constants, which are loaded for each use, and fill each
-        // other's waits.
-        let half = self.input.len() / 2;
-        let (inputs, outputs) = (self.input.split_at(half), self.output.split_at_mut(half));
-        let pairs = inputs.0.iter().zip(inputs.1).zip(outputs.0.iter_mut().zip(&mut *outputs.1));
-        for ((&a, &b), (at_a, at_b)) in pairs {
-            *at_a = T::pointwise(self.function, &table, a);
-            *at_b = T::pointwise(self.function, &table, b);
+        let Self { function, input, output } = self;
+        let (blocks, rest) = input.as_chunks::<{ ABREAST * LANES }>();
+        let (out_blocks, out_rest) = output.as_chunks_mut::<{ ABREAST * LANES }>();
+        for (block, out) in blocks.iter().zip(out_blocks) {
+            apply::<T, F, ABREAST>(function, block, out);
         }
-        if self.input.len() % 2 == 1 {
-            outputs.1[half] = T::pointwise(self.function, &table, inputs.1[half]);
+        let (blocks, rest) = rest.as_chunks::<LANES>();
+        let (out_blocks, out_rest) = out_rest.as_chunks_mut::<LANES>();
+        for (block, out) in blocks.iter().zip(out_blocks) {
+            apply::<T, F, 1>(function, block, out);
+        }
+        if !rest.is_empty() {
+            let (mut block, mut out) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+            block[..rest.len()].copy_from_slice(rest);
+            apply::<T, F, 1>(function, &block, &mut out);
+            out_rest.copy_from_slice(&out[..rest.len()]);
+        }
+    }
+}
+
+/// `function` of `K` times [`LANES`] values.
+#[inline(always)]
+fn apply<T: Real, F: Pointwise, const K: usize>(function: F, input: &[T], output: &mut [T]) {
+    assert!(input.len() == K * LANES && output.len() == K * LANES);
+    for lane in 0..LANES {
+        let mut z = [T::ZERO; K];
+        for (i, z) in z.iter_mut().enumerate() {
+            *z = input[i * LANES + lane];
+        }
+        let Abreast(values) = T::pointwise(function, Abreast(z));
+        for (i, value) in values.into_iter().enumerate() {
+            output[i * LANES + lane] = value;
         }
     }
 }
@@ -47,12 +73,12 @@ macro_rules! pointwise {
         pub struct $name;
         impl Pointwise for $name {
             #[inline(always)]
-            fn single(self, k: &single::Table, z: f32) -> f32 {
-                single::$function(k, z)
+            fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
+                single::$function(z)
             }
             #[inline(always)]
-            fn double(self, k: &double::Table, z: f64) -> f64 {
-                double::$function(k, z)
+            fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K> {
+                double::$function(z)
             }
         }
     )* };
@@ -74,16 +100,16 @@ pointwise! {
 
 /// A function whose f32 values are those in f64, rounded.
 macro_rules! rounded {
-    ($name:ident($($field:ident)?), $k:pat, $z:ident => $value:expr) => {
+    ($name:ident($($field:ident)?), $z:ident => $value:expr) => {
         #[derive(Clone, Copy)]
         pub struct $name { $(pub $field: f64)? }
         impl Pointwise for $name {
             #[inline(always)]
-            fn single(self, _: &single::Table, z: f32) -> f32 {
-                self.double(&double::Table::load(), f64::from(z)) as f32
+            fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
+                self.double(z.widened()).narrowed()
             }
             #[inline(always)]
-            fn double(self, $k: &double::Table, $z: f64) -> f64 {
+            fn double<const K: usize>(self, $z: Abreast<f64, K>) -> Abreast<f64, K> {
                 $(let $field = self.$field;)?
                 $value
             }
@@ -91,13 +117,13 @@ macro_rules! rounded {
     };
 }
 
-rounded!(Relu(), _, z => if z <= 0.0 { 0.0 } else { z });
+rounded!(Relu(), z => z.most(0.0).select(0.0, z));
 // NaN stays NaN.
-rounded!(Step(), _, z => if z <= 0.0 { 0.0 } else { 1.0 + 0.0 * z.clamp(0.0, 1.0) });
-rounded!(Identity(), _, z => z);
-rounded!(One(), _, _z => 1.0);
-rounded!(AnySoftplus(beta), k, z => double::softplus(k, z, beta, 1.0 / beta));
-rounded!(AnySoftplusDerivative(beta), k, z => double::sigmoid(k, beta * z));
+rounded!(Step(), z => z.most(0.0).select(0.0, 1.0 + 0.0 * z.clamp(0.0, 1.0)));
+rounded!(Identity(), z => z);
+rounded!(One(), _z => Abreast::from(1.0));
+rounded!(AnySoftplus(beta), z => double::softplus(z, beta, 1.0 / beta));
+rounded!(AnySoftplusDerivative(beta), z => double::sigmoid(beta * z));
 
 /// The softplus whose sharpness is a power of two: its products are exact.
 #[derive(Clone, Copy)]
@@ -107,12 +133,12 @@ pub struct Softplus {
 
 impl Pointwise for Softplus {
     #[inline(always)]
-    fn single(self, k: &single::Table, z: f32) -> f32 {
-        single::softplus(k, z, self.beta as f32, (1.0 / self.beta) as f32)
+    fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
+        single::softplus(z, self.beta as f32, (1.0 / self.beta) as f32)
     }
     #[inline(always)]
-    fn double(self, k: &double::Table, z: f64) -> f64 {
-        AnySoftplus { beta: self.beta }.double(k, z)
+    fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K> {
+        AnySoftplus { beta: self.beta }.double(z)
     }
 }
 
@@ -123,12 +149,12 @@ pub struct SoftplusDerivative {
 
 impl Pointwise for SoftplusDerivative {
     #[inline(always)]
-    fn single(self, k: &single::Table, z: f32) -> f32 {
-        single::sigmoid(k, self.beta as f32 * z)
+    fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
+        single::sigmoid(self.beta as f32 * z)
     }
     #[inline(always)]
-    fn double(self, k: &double::Table, z: f64) -> f64 {
-        AnySoftplusDerivative { beta: self.beta }.double(k, z)
+    fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K> {
+        AnySoftplusDerivative { beta: self.beta }.double(z)
     }
 }
 

@@ -6,8 +6,10 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 use std::sync::OnceLock;
 
 use crate::Isa;
+use crate::elementary::abreast::Abreast;
 use crate::elementary::{double, single};
 use crate::kernel::Kernel;
+use crate::pointwise::Pointwise;
 
 /// An element type of the kernels: `f32` or `f64`. Sealed.
 pub trait Real:
@@ -49,8 +51,7 @@ pub trait Real:
 }
 
 pub(crate) mod sealed {
-    use super::{Isa, Kernel};
-    use crate::pointwise::Pointwise;
+    use super::{Abreast, Isa, Kernel, Pointwise};
 
     /// What only the two element types of this crate can offer: their micro-kernels.
     pub trait Sealed: Sized + 'static {
@@ -63,22 +64,19 @@ pub(crate) mod sealed {
         /// As [`Isa::active`].
         fn active_kernel() -> &'static Kernel<Self>;
 
-        /// The constants that functions read.
-        type Table;
-
-        /// Loads them. `#[inline(always)]`.
-        fn table() -> Self::Table;
-
         /// `function(z)`, in this type's own arithmetic. `#[inline(always)]`.
-        fn pointwise(function: impl Pointwise, table: &Self::Table, z: Self) -> Self;
+        fn pointwise<const K: usize>(function: impl Pointwise, z: Abreast<Self, K>) -> Abreast<Self, K>;
 
         /// Two independent standard normals from 64 random bits. `#[inline(always)]`.
-        fn normals(table: &Self::Table, radius: u32, turn: u32) -> (Self, Self);
+        fn normals<const K: usize>(
+            radius: Abreast<u32, K>,
+            turn: Abreast<u32, K>,
+        ) -> (Abreast<Self, K>, Abreast<Self, K>);
     }
 }
 
 macro_rules! real {
-    ($t:ident, $method:ident, $table:ty) => {
+    ($t:ident, $method:ident) => {
         impl Real for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -114,25 +112,21 @@ macro_rules! real {
                 ACTIVE.get_or_init(|| Self::kernel(Isa::active()).expect("the active instruction set is available"))
             }
 
-            type Table = $table;
-
             #[inline(always)]
-            fn table() -> $table {
-                <$table>::load()
+            fn pointwise<const K: usize>(function: impl Pointwise, z: Abreast<Self, K>) -> Abreast<Self, K> {
+                function.$method(z)
             }
 
             #[inline(always)]
-            fn pointwise(function: impl crate::pointwise::Pointwise, table: &$table, z: Self) -> Self {
-                function.$method(table, z)
-            }
-
-            #[inline(always)]
-            fn normals(table: &$table, radius: u32, turn: u32) -> (Self, Self) {
-                $method::normals(table, radius, turn)
+            fn normals<const K: usize>(
+                radius: Abreast<u32, K>,
+                turn: Abreast<u32, K>,
+            ) -> (Abreast<Self, K>, Abreast<Self, K>) {
+                $method::normals(radius, turn)
             }
         }
     };
 }
 
-real!(f32, single, single::Table);
-real!(f64, double, double::Table);
+real!(f32, single);
+real!(f64, double);
