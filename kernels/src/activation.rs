@@ -8,7 +8,8 @@ use crate::{Isa, Real};
 
 /// An activation function sigma, applied element by element.
 ///
-/// Values are computed in f64 and rounded once to the element type, by the same operations on every machine.
+/// Values and derivatives are within 2 units of the last place (of every f32; of f64 where they are normal numbers), by the
+/// same operations on every machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// ln(1 + e^(beta z)) / beta, the guide of Du et al. at beta = 1; tends to ReLU as beta grows.
@@ -246,6 +247,29 @@ mod tests {
             let mut e = [T::ZERO; 4];
             exp(&[low, high, T::ZERO, T::from_f64(f64::NAN)], &mut e);
             assert!(e[0] == T::ZERO && e[1] == high && e[2] == T::ONE && e[3].to_f64().is_nan());
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn a_value_depends_on_nothing_but_its_argument() {
+        fn check<T: Real>() {
+            let z: Vec<T> = (0..300).map(|i| T::from_f64(f64::from(i) * 0.061 - 9.0)).collect();
+            for activation in ALL {
+                let alone: Vec<(f64, f64)> = z.iter().map(|&z| pair(activation, z)).collect();
+                for first in [0, 1, 7] {
+                    for len in (0..40).chain([63, 64, 65, 127, 128, 129, 145, 200, 256, 293]) {
+                        let (mut value, mut slope) = (vec![T::ZERO; len], vec![T::ZERO; len]);
+                        activation.apply(&z[first..first + len], &mut value);
+                        activation.derivative(&z[first..first + len], &mut slope);
+                        for i in 0..len {
+                            let found = (value[i].to_f64(), slope[i].to_f64());
+                            assert_eq!(found, alone[first + i], "{activation} of {len} from {first}");
+                        }
+                    }
+                }
+            }
         }
         check::<f32>();
         check::<f64>();

@@ -21,9 +21,10 @@ struct Map<'a, T, F> {
     output: &'a mut [T],
 }
 
-/// Values that go through a function abreast.
+/// Values of a slice that go through a function abreast. More of them than a set has registers for, and still faster:
+/// reading them back from the stack costs less than waiting.
 const ABREAST: usize = 8;
-/// Neighbours that one vector, or a few, hold.
+/// The neighbours that the compiler makes vectors of.
 const LANES: usize = 16;
 
 impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
@@ -51,7 +52,7 @@ impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
     }
 }
 
-/// `function` of `K` times [`LANES`] values.
+/// `output[i] <- function(input[i])` for `K` times [`LANES`] values.
 #[inline(always)]
 fn apply<T: Real, F: Pointwise, const K: usize>(function: F, input: &[T], output: &mut [T]) {
     assert!(input.len() == K * LANES && output.len() == K * LANES);

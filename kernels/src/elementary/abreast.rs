@@ -10,7 +10,8 @@ use std::ops::{Add, BitAnd, BitXor, Div, Mul, Neg, Shl, Shr, Sub};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Abreast<T, const K: usize>(pub [T; K]);
 
-/// `f` of each value, or of each two. A loop, because a closure handed on might be compiled for the build's base set.
+/// An expression's result for each value of those named. A loop, because a closure handed on might be compiled for the build's
+/// base set.
 macro_rules! each {
     ($($value:ident),+ => $zero:expr, $result:expr) => {{
         let mut all = [$zero; K];
@@ -229,10 +230,11 @@ impl<const K: usize> Abreast<bool, K> {
     /// `yes` where this holds, `no` elsewhere.
     #[inline(always)]
     pub fn select<T: Copy>(self, yes: impl Into<Abreast<T, K>>, no: impl Into<Abreast<T, K>>) -> Abreast<T, K> {
-        let (holds, yes, no) = (self, yes.into(), no.into());
-        let mut all = no.0;
+        let (Abreast(yes), Abreast(mut all)) = (yes.into(), no.into());
         for i in 0..K {
-            all[i] = if holds.0[i] { yes.0[i] } else { no.0[i] };
+            if self.0[i] {
+                all[i] = yes[i];
+            }
         }
         Abreast(all)
     }

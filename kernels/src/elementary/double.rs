@@ -92,6 +92,24 @@ const fn factorial_reciprocals<const N: usize>(first: u32, step: u32, sign: f64)
     c
 }
 
+/// `c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule, whose last steps alone leave errors when |x| is well below 1.
+#[inline(always)]
+fn horner<const N: usize, const K: usize>(x: Values<K>, c: [f64; N]) -> Values<K> {
+    let mut sum = Abreast::from(c[N - 1]);
+    for i in (0..N - 1).rev() {
+        sum = sum.mul_add(x, c[i]);
+    }
+    sum
+}
+
+/// `a + b`, and what its rounding lost (Knuth, The Art of Computer Programming, section 4.2.2).
+#[inline(always)]
+fn two_sum<const K: usize>(a: Values<K>, b: Values<K>) -> (Values<K>, Values<K>) {
+    let sum = a + b;
+    let moved = sum - a;
+    (sum, (a - (sum - moved)) + (b - moved))
+}
+
 /// ln x for normal x > 0.
 #[inline(always)]
 fn ln<const K: usize>(x: Values<K>) -> Values<K> {
@@ -143,22 +161,41 @@ pub fn normals<const K: usize>(radius: Abreast<u32, K>, turn: Abreast<u32, K>) -
     (radius * cos, radius * sin)
 }
 
-/// `height` e^(-factor x^2) for a factor of 1 or 1/2, with the rounding of x^2 made good.
+/// e^(-factor x^2) = 2^n e^r for a factor of 1 or 1/2, with the rounding of x^2 made good: n in the low bits, r.
 #[inline(always)]
-fn gaussian<const K: usize>(x: Values<K>, factor: f64, height: Values<K>) -> Values<K> {
+fn reduce_gaussian<const K: usize>(x: Values<K>, factor: f64) -> (Abreast<u64, K>, Values<K>) {
     let x = x.clamp(-40.0, 40.0);
     let square = x * x;
     let rest = factor * x.mul_add(x, -square);
-    let (n, q) = exp_parts(at_least(-factor * square, -800.0));
-    let q = (-rest).mul_add(1.0 + q, q);
-    height.mul_add(q, height) * power_of_two(n, HALF) * constant_power(-HALF)
+    let (n, r) = reduce(at_least(-factor * square, -800.0));
+    (n, r - rest)
+}
+
+/// `height` e^(-factor x^2).
+#[inline(always)]
+fn gaussian<const K: usize>(x: Values<K>, factor: f64, height: Values<K>) -> Values<K> {
+    let (n, r) = reduce_gaussian(x, factor);
+    height.mul_add(exp_m1(r), height) * power_of_two(n, HALF) * constant_power(-HALF)
+}
+
+/// `(a b + rest)` e^(-x^2 / 2), where `rest` is what `a b` lacks: roundings are of small terms but for the last.
+#[inline(always)]
+fn times_gaussian<const K: usize>(x: Values<K>, a: Values<K>, b: Values<K>, rest: Values<K>) -> Values<K> {
+    let (n, r) = reduce_gaussian(x, 0.5);
+    let height = a * b;
+    let rest = a.mul_add(b, -height) + rest;
+    // e^r = 1 + r + more
+    let more = (r * r) * polynomial(r, EXP);
+    let rest = rest.mul_add(r + more, rest);
+    let small = height.mul_add(r, height.mul_add(more, rest));
+    (height + small) * power_of_two(n, HALF) * constant_power(-HALF)
 }
 
 /// erf(x) for |x| <= 1.
 #[inline(always)]
 fn erf_near<const K: usize>(x: Values<K>) -> Values<K> {
     // erf(x) / x - 1 in x^2; error 8e-18
-    let more = polynomial(
+    let more = horner(
         x * x,
         [
             FRAC_2_SQRT_PI - 1.0,
@@ -183,7 +220,7 @@ fn erf_near<const K: usize>(x: Values<K>) -> Values<K> {
 fn erfc_scaled<const K: usize>(x: Values<K>) -> Values<K> {
     // in (x - 4) / (x + 4); relative error 3e-18
     let t = (x - 4.0) / (x + 4.0);
-    polynomial(
+    horner(
         t,
         [
             0.5479978305002455,
@@ -225,55 +262,90 @@ pub fn erf_derivative<const K: usize>(x: Values<K>) -> Values<K> {
     gaussian(x, 1.0, FRAC_2_SQRT_PI.into())
 }
 
-/// |x| Phi(-|x|) for |x| >= sqrt 2.
-#[inline(always)]
-fn gelu_tail<const K: usize>(x: Values<K>) -> Values<K> {
-    let y = (FRAC_1_SQRT_2 * x.abs()).clamp(1.0, 28.0);
-    gaussian(x, 0.5, FRAC_1_SQRT_2 * erfc_scaled(y))
-}
-
 /// x Phi(x), Phi the distribution function of the standard normal.
 #[inline(always)]
 pub fn gelu<const K: usize>(x: Values<K>) -> Values<K> {
-    let tail = gelu_tail(x);
-    let far = x.less(0.0).select(-tail, x - tail);
-    let half = 0.5 * x;
-    let near = half.mul_add(erf_near(FRAC_1_SQRT_2 * x), half);
-    (x * x).more(2.0).select(far, near.copysign(x))
+    // (y + 3/4) Phi(-y) e^(y^2 / 2) is 3/8 at 0 and changes little: 3/8 + (t + 1) u, u a polynomial in
+    // t = (y - 6) / (y + 6); relative error 1.8e-17.
+    const SHIFT: f64 = 0.75;
+    let y = x.abs().clamp(0.0, 40.0);
+    let double = 2.0 * (y / (y + 6.0));
+    let u = horner(
+        double - 1.0,
+        [
+            0.06226037169001623,
+            -0.11648655063153214,
+            0.12984010183134642,
+            -0.11373697866114572,
+            0.08338967317014029,
+            -0.0520335711508412,
+            0.027520172188854147,
+            -0.012061699053205786,
+            0.004147397602835819,
+            -0.0009583790454238144,
+            4.4291309015522616e-05,
+            7.210484771352713e-05,
+            -2.91832197402668e-05,
+            1.4580465004736345e-06,
+            2.8365854635055296e-06,
+            -8.724477856217539e-07,
+            -1.5752481904505057e-07,
+            1.394327584610754e-07,
+            3.009551436411171e-10,
+            -1.713777082979267e-08,
+            7.045224239179674e-10,
+            1.3425463955229678e-09,
+        ],
+    );
+    let flat = double.mul_add(u, 0.5 * SHIFT);
+    let bottom = y + SHIFT;
+    let inverse = 1.0 / bottom;
+    let fraction = y * inverse;
+    let rest = (-fraction).mul_add(y - (bottom - SHIFT), (-fraction).mul_add(bottom, y)) * inverse;
+    let tail = times_gaussian(y, fraction, flat, rest * flat);
+    x.less(0.0).select(-tail, x - tail).copysign(x)
 }
 
 /// The derivative of [`gelu`].
 #[inline(always)]
 pub fn gelu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-    // The root, and the derivative over the distance to it, within 1/4 of it; relative error 4e-18.
-    const ROOT: [f64; 2] = [-0.7517915246935645, 1.4956759177009883e-17];
-    let distance = (x - ROOT[0]) - ROOT[1];
-    let close = distance
-        * polynomial(
-            distance,
-            [
-                0.4314939923140469,
-                0.3882849829905519,
-                -0.018199676398671375,
-                -0.11400823329718508,
-                -0.014771522148162585,
-                0.01942167983349949,
-                0.0045392283706867645,
-                -0.0022395378107645768,
-                -0.0007448264312676933,
-                0.0001863328832464612,
-                8.6149497315732e-05,
-                -1.1126510180291502e-05,
-                -7.628051568501066e-06,
-            ],
-        );
-    let y = x.abs().clamp(1e-300, 40.0);
-    let density = gaussian(x, 0.5, (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2).into());
-    let tail = gelu_tail(x) / y - y * density;
-    let far = x.less(0.0).select(tail, 1.0 - tail);
-    let near = x.clamp(-2.0, 2.0).mul_add(density, erf_near(FRAC_1_SQRT_2 * x).mul_add(0.5, 0.5));
-    let wide = (x * x).more(2.0).select(far, near);
-    distance.abs().less(0.25).select(close, wide)
+    // It is (y0 - y) s e^(-y^2 / 2) at x = -y, y0 its root, and that less than 1 at x = y, where s is 1/(2 y0) at 0 and changes
+    // little: 1/(2 y0) + (t + 1) u, u a polynomial in t = (y - 5) / (y + 5).
+    const ROOT: [f64; 2] = [0.7517915246935645, -1.4956759177009883e-17];
+    const AT_ZERO: f64 = 0.6650779951314343;
+    let y = x.abs().clamp(0.0, 40.0);
+    let double = 2.0 * (y / (y + 5.0));
+    let u = horner(
+        double - 1.0,
+        [
+            -0.21364249986802886,
+            0.12384591959822498,
+            -0.06335810604435481,
+            0.02782298457521176,
+            -0.01001515301828862,
+            0.002680842088956589,
+            -0.0003786583661736765,
+            -6.187225491017895e-05,
+            4.6676488526037845e-05,
+            -6.029520538636726e-06,
+            -3.17169069077277e-06,
+            1.1789646990058678e-06,
+            1.8136189873928668e-07,
+            -1.5994783131668902e-07,
+            -9.209002635607975e-09,
+            2.1573270121819627e-08,
+            7.773132243362671e-10,
+            -2.995754463652363e-09,
+            -2.856575290551684e-10,
+            3.2995810437994676e-10,
+            8.051207210421322e-11,
+        ],
+    );
+    let s = double.mul_add(u, AT_ZERO);
+    let s_rest = double.mul_add(u, AT_ZERO - s);
+    let (distance, lost) = two_sum(ROOT[0].into(), -y);
+    let below = times_gaussian(y, distance, s, distance.mul_add(s_rest, (lost + ROOT[1]) * s));
+    x.more(0.0).select(1.0 - below, below)
 }
 
 /// x sigmoid(x).
@@ -298,22 +370,33 @@ pub fn silu<const K: usize>(x: Values<K>) -> Values<K> {
 /// The derivative of [`silu`].
 #[inline(always)]
 pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-    // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. Close to the root y0
-    // of 1 + e - y, with d = y0 - y, 1 + e - y = d + (y0 - 1) (e^d - 1). e is scaled: it is below the normal
-    // numbers before y e is.
-    const ROOT: [f64; 2] = [1.2784645427610737, 1.0946994183093437e-16];
-    const AT_ROOT: f64 = 0.2784645427610738;
+    // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root y0;
+    // close to it, with a constant a = -ln c near y0, 1 + e - y = (1 + c - a) + (a - y) + c (e^(a - y) - 1).
+    // e is scaled: it is below the normal numbers before y e is.
+    const C: f64 = 0.2784645427610738;
+    const A: [f64; 2] = [1.2784645427610737, 1.0389522622732797e-16];
+    /// A[1] + (1 + c - a).
+    const REST: f64 = 1.1102230246251565e-16;
     const SCALE: f64 = 4096.0;
     let y = x.abs().clamp(0.0, 800.0);
-    let scaled = exp_of_minus(y, SCALE);
+    let (distance, lost) = two_sum(A[0].into(), -y);
+    let (n, r) = reduce(distance);
+    let q = exp_m1(r + (lost + A[1]));
+    let scaled = q.mul_add(SCALE * C, SCALE * C) * power_of_two(n, HALF) * constant_power(-HALF);
     let e = (1.0 / SCALE) * scaled;
-    let distance = (ROOT[0] - y) + ROOT[1];
-    let (n, q) = exp_parts(distance.clamp(-1.0, 2.0));
     let power = power_of_two(n, 0);
-    let close = power.mul_add(q, power - 1.0).mul_add(AT_ROOT, distance);
-    let factor = distance.abs().less(0.5).select(close, (1.0 - y) + e);
+    let is_close = distance.abs().less(0.25);
+    let far = (1.0 - y) + e;
+    let factor = is_close.select(power.mul_add(q, power - 1.0).mul_add(C, distance), far);
+    let factor_rest = is_close.select(REST, e - (far - (1.0 - y)));
+    let top = scaled * factor;
+    let top_rest = scaled.mul_add(factor_rest, scaled.mul_add(factor, -top));
     let bottom = 1.0 + e;
-    let below = divide_twice(scaled * factor, bottom, e - (bottom - 1.0)) * (1.0 / SCALE);
+    let rest = e - (bottom - 1.0);
+    let inverse = 1.0 / bottom;
+    let first = top * inverse;
+    let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top)) + top_rest;
+    let below = divide_again(first, remainder, bottom, rest, inverse) * (1.0 / SCALE);
     x.more(0.0).select(1.0 - below, below)
 }
 
@@ -334,25 +417,36 @@ mod tests {
         (found - expected).abs() / unit
     }
 
+    fn check(name: &str, x: f64, Abreast([found]): Values<1>, expected: f64) {
+        let distance = ulps(found, expected);
+        assert!(distance <= 2.0, "{name}({x:e}) = {found:e}, not {expected:e}: {distance} ulp");
+    }
+
+    // Values and derivatives from mpmath 1.4, rounded to f64.
+
     #[test]
     #[allow(clippy::approx_constant)] // a table of computed values may hold a famous one
     fn agree_with_values_of_sixty_digits() {
-        // Columns: x, exp, softplus, sigmoid, tanh, erf, gelu, silu; from mpmath 1.4, rounded to f64.
-        for row in include!("values.in") {
-            let [x, exp_x, softplus_x, sigmoid_x, tanh_x, erf_x, gelu_x, silu_x] = row;
-            let x = Abreast([x]);
-            for (name, Abreast([found]), expected, bound) in [
-                ("exp", exp(x), exp_x, 2.0),
-                ("softplus", softplus(x, 1.0, 1.0), softplus_x, 2.0),
-                ("sigmoid", sigmoid(x), sigmoid_x, 2.0),
-                ("tanh", tanh(x), tanh_x, 2.0),
-                ("erf", erf(x), erf_x, 2.0),
-                ("gelu", gelu(x), gelu_x, 5.0),
-                ("silu", silu(x), silu_x, 2.0),
-            ] {
-                let distance = ulps(found, expected);
-                assert!(distance <= bound, "{name}({x:?}) = {found:e}, not {expected:e}: {distance} ulp");
-            }
+        for [x, exp_x, softplus_x, sigmoid_x, tanh_x, erf_x, gelu_x, silu_x] in include!("values.in") {
+            check("exp", x, exp(Abreast([x])), exp_x);
+            check("softplus", x, softplus(Abreast([x]), 1.0, 1.0), softplus_x);
+            check("sigmoid", x, sigmoid(Abreast([x])), sigmoid_x);
+            check("tanh", x, tanh(Abreast([x])), tanh_x);
+            check("erf", x, erf(Abreast([x])), erf_x);
+            check("gelu", x, gelu(Abreast([x])), gelu_x);
+            check("silu", x, silu(Abreast([x])), silu_x);
+        }
+    }
+
+    #[test]
+    #[allow(clippy::approx_constant)]
+    fn agree_with_derivatives_of_sixty_digits() {
+        for [x, sigmoid_x, tanh_x, erf_x, gelu_x, silu_x] in include!("slopes.in") {
+            check("sigmoid'", x, sigmoid_derivative(Abreast([x])), sigmoid_x);
+            check("tanh'", x, tanh_derivative(Abreast([x])), tanh_x);
+            check("erf'", x, erf_derivative(Abreast([x])), erf_x);
+            check("gelu'", x, gelu_derivative(Abreast([x])), gelu_x);
+            check("silu'", x, silu_derivative(Abreast([x])), silu_x);
         }
     }
 

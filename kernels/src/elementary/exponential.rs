@@ -8,13 +8,26 @@ macro_rules! exponential {
         /// Half of an exponent that is not normal.
         const HALF: i32 = $bias / 2;
 
-        /// e^x = 2^n (1 + q) for x from the least that is not rounded to 0 to the largest that is not infinite: n in the low bits of the first, q.
+        /// e^x = 2^n e^r for x from the least that is not rounded to 0 to the largest that is not infinite, with
+        /// |r| <= ln 2 / 2: n in the low bits of the first, r.
         #[inline(always)]
-        fn exp_parts<const K: usize>(x: Values<K>) -> (Abreast<$bits, K>, Values<K>) {
+        fn reduce<const K: usize>(x: Values<K>) -> (Abreast<$bits, K>, Values<K>) {
             let shifted = x.mul_add(LOG2_E, ROUND);
             let n = shifted - ROUND;
-            let r = (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x));
-            (shifted.to_bits(), (r * r).mul_add(polynomial(r, EXP), r))
+            (shifted.to_bits(), (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x)))
+        }
+
+        /// e^r - 1 for |r| <= ln 2 / 2.
+        #[inline(always)]
+        fn exp_m1<const K: usize>(r: Values<K>) -> Values<K> {
+            (r * r).mul_add(polynomial(r, EXP), r)
+        }
+
+        /// e^x = 2^n (1 + q), as in [`reduce`]: n, q.
+        #[inline(always)]
+        fn exp_parts<const K: usize>(x: Values<K>) -> (Abreast<$bits, K>, Values<K>) {
+            let (n, r) = reduce(x);
+            (n, exp_m1(r))
         }
 
         /// 2^(n + bias), a normal number, for n in the low bits.
@@ -74,7 +87,20 @@ macro_rules! exponential {
         fn divide_twice<const K: usize>(top: Values<K>, bottom: Values<K>, rest: Values<K>) -> Values<K> {
             let inverse = 1.0 / bottom;
             let first = top * inverse;
-            let first_rest = (-first).mul_add(rest, (-first).mul_add(bottom, top)) * inverse;
+            let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top));
+            divide_again(first, remainder, bottom, rest, inverse)
+        }
+
+        /// `(first + remainder / bottom) / (bottom + rest)`.
+        #[inline(always)]
+        fn divide_again<const K: usize>(
+            first: Values<K>,
+            remainder: Values<K>,
+            bottom: Values<K>,
+            rest: Values<K>,
+            inverse: Values<K>,
+        ) -> Values<K> {
+            let first_rest = remainder * inverse;
             let second = first * inverse;
             let remainder = (-second).mul_add(rest, (-second).mul_add(bottom, first)) + first_rest;
             remainder.mul_add(inverse, second)
