@@ -30,3 +30,18 @@ macro_rules! polynomial {
     };
 }
 use polynomial;
+
+/// `c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule, whose last steps alone leave errors when |x| is well below 1.
+macro_rules! horner {
+    ($real:ident) => {
+        #[inline(always)]
+        fn horner<const N: usize, const K: usize>(x: Abreast<$real, K>, c: [$real; N]) -> Abreast<$real, K> {
+            let mut sum = Abreast::from(c[N - 1]);
+            for i in (0..N - 1).rev() {
+                sum = sum.mul_add(x, c[i]);
+            }
+            sum
+        }
+    };
+}
+use horner;

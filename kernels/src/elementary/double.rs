@@ -5,7 +5,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, PI};
 
 use super::abreast::{Abreast, each};
 use super::exponential::exponential;
-use super::polynomial;
+use super::{horner, polynomial};
 
 /// ln 2 minus its nearest f64.
 const LN_2_REST: f64 = 2.319_046_813_846_299_6e-17;
@@ -16,6 +16,7 @@ const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
 type Values<const K: usize> = Abreast<f64, K>;
 
 polynomial!(f64);
+horner!(f64);
 
 exponential!(f64, u64, 52, 1023, -800.0, 711.0);
 
@@ -56,6 +57,73 @@ const LN_1P_SMALL: [f64; 12] = [
     -6.61559211968369e-06,
 ];
 
+/// Where e^(-x^2 / 2) is rounded to 0, and further.
+const FARTHEST: f64 = 40.0;
+/// The least x whose x e^x is not rounded to 0, and less.
+const LEAST_PRODUCT: f64 = -800.0;
+/// The scale at which e^x is computed where x e^x is a normal number and e^x is not.
+const SCALE: f64 = (1u64 << 60) as f64;
+/// a and c = e^-a near the root of 1 + e^-y - y: c is an f64, and a is in two parts.
+const SILU_ROOT: ([f64; 2], f64) = ([1.2784645427610737, 1.0389522622732797e-16], 0.2784645427610738);
+/// u in (y - 6) / (y + 6), as [`gelu`] has it; relative error 1.8e-17.
+const GELU: (f64, [f64; 22]) = (
+    6.0,
+    [
+        0.06226037169001623,
+        -0.11648655063153214,
+        0.12984010183134642,
+        -0.11373697866114572,
+        0.08338967317014029,
+        -0.0520335711508412,
+        0.027520172188854147,
+        -0.012061699053205786,
+        0.004147397602835819,
+        -0.0009583790454238144,
+        4.4291309015522616e-05,
+        7.210484771352713e-05,
+        -2.91832197402668e-05,
+        1.4580465004736345e-06,
+        2.8365854635055296e-06,
+        -8.724477856217539e-07,
+        -1.5752481904505057e-07,
+        1.394327584610754e-07,
+        3.009551436411171e-10,
+        -1.713777082979267e-08,
+        7.045224239179674e-10,
+        1.3425463955229678e-09,
+    ],
+);
+/// The root of 1 - Phi(y) - y phi(y), in two parts.
+const GELU_ROOT: [f64; 2] = [0.7517915246935645, -1.4956759177009883e-17];
+/// s at 0, in two parts, and u in (y - 5) / (y + 5), as [`gelu_derivative`] has them; relative error 1.1e-17.
+const GELU_SLOPE: ([f64; 2], f64, [f64; 21]) = (
+    [0.6650779951314343, -2.7253976025140898e-17],
+    5.0,
+    [
+        -0.21364249986802886,
+        0.12384591959822498,
+        -0.06335810604435481,
+        0.02782298457521176,
+        -0.01001515301828862,
+        0.002680842088956589,
+        -0.0003786583661736765,
+        -6.187225491017895e-05,
+        4.6676488526037845e-05,
+        -6.029520538636726e-06,
+        -3.17169069077277e-06,
+        1.1789646990058678e-06,
+        1.8136189873928668e-07,
+        -1.5994783131668902e-07,
+        -9.209002635607975e-09,
+        2.1573270121819627e-08,
+        7.773132243362671e-10,
+        -2.995754463652363e-09,
+        -2.856575290551684e-10,
+        3.2995810437994676e-10,
+        8.051207210421322e-11,
+    ],
+);
+
 /// `1/1, 1/3, 1/5, ...`
 const fn odd_reciprocals<const N: usize>() -> [f64; N] {
     let mut c = [0.0; N];
@@ -90,24 +158,6 @@ const fn factorial_reciprocals<const N: usize>(first: u32, step: u32, sign: f64)
         i += 1;
     }
     c
-}
-
-/// `c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule, whose last steps alone leave errors when |x| is well below 1.
-#[inline(always)]
-fn horner<const N: usize, const K: usize>(x: Values<K>, c: [f64; N]) -> Values<K> {
-    let mut sum = Abreast::from(c[N - 1]);
-    for i in (0..N - 1).rev() {
-        sum = sum.mul_add(x, c[i]);
-    }
-    sum
-}
-
-/// `a + b`, and what its rounding lost (Knuth, The Art of Computer Programming, section 4.2.2).
-#[inline(always)]
-fn two_sum<const K: usize>(a: Values<K>, b: Values<K>) -> (Values<K>, Values<K>) {
-    let sum = a + b;
-    let moved = sum - a;
-    (sum, (a - (sum - moved)) + (b - moved))
 }
 
 /// ln x for normal x > 0.
@@ -159,36 +209,6 @@ pub fn normals<const K: usize>(radius: Abreast<u32, K>, turn: Abreast<u32, K>) -
     let turn = each!(turn => 0.0, f64::from(turn as i32)) + 0.5;
     let (sin, cos) = sin_cos_turns(turn * (1.0 / (1u64 << 32) as f64));
     (radius * cos, radius * sin)
-}
-
-/// e^(-factor x^2) = 2^n e^r for a factor of 1 or 1/2, with the rounding of x^2 made good: n in the low bits, r.
-#[inline(always)]
-fn reduce_gaussian<const K: usize>(x: Values<K>, factor: f64) -> (Abreast<u64, K>, Values<K>) {
-    let x = x.clamp(-40.0, 40.0);
-    let square = x * x;
-    let rest = factor * x.mul_add(x, -square);
-    let (n, r) = reduce(at_least(-factor * square, -800.0));
-    (n, r - rest)
-}
-
-/// `height` e^(-factor x^2).
-#[inline(always)]
-fn gaussian<const K: usize>(x: Values<K>, factor: f64, height: Values<K>) -> Values<K> {
-    let (n, r) = reduce_gaussian(x, factor);
-    height.mul_add(exp_m1(r), height) * power_of_two(n, HALF) * constant_power(-HALF)
-}
-
-/// `(a b + rest)` e^(-x^2 / 2), where `rest` is what `a b` lacks: roundings are of small terms but for the last.
-#[inline(always)]
-fn times_gaussian<const K: usize>(x: Values<K>, a: Values<K>, b: Values<K>, rest: Values<K>) -> Values<K> {
-    let (n, r) = reduce_gaussian(x, 0.5);
-    let height = a * b;
-    let rest = a.mul_add(b, -height) + rest;
-    // e^r = 1 + r + more
-    let more = (r * r) * polynomial(r, EXP);
-    let rest = rest.mul_add(r + more, rest);
-    let small = height.mul_add(r, height.mul_add(more, rest));
-    (height + small) * power_of_two(n, HALF) * constant_power(-HALF)
 }
 
 /// erf(x) for |x| <= 1.
@@ -254,150 +274,6 @@ pub fn erf<const K: usize>(x: Values<K>) -> Values<K> {
     let size = x.abs().clamp(1.0, 28.0);
     let far = (1.0 - gaussian(x, 1.0, erfc_scaled(size) / size)).copysign(x);
     x.abs().more(1.0).select(far, erf_near(x))
-}
-
-/// The derivative of [`erf`].
-#[inline(always)]
-pub fn erf_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-    gaussian(x, 1.0, FRAC_2_SQRT_PI.into())
-}
-
-/// x Phi(x), Phi the distribution function of the standard normal.
-#[inline(always)]
-pub fn gelu<const K: usize>(x: Values<K>) -> Values<K> {
-    // (y + 3/4) Phi(-y) e^(y^2 / 2) is 3/8 at 0 and changes little: 3/8 + (t + 1) u, u a polynomial in
-    // t = (y - 6) / (y + 6); relative error 1.8e-17.
-    const SHIFT: f64 = 0.75;
-    let y = x.abs().clamp(0.0, 40.0);
-    let double = 2.0 * (y / (y + 6.0));
-    let u = horner(
-        double - 1.0,
-        [
-            0.06226037169001623,
-            -0.11648655063153214,
-            0.12984010183134642,
-            -0.11373697866114572,
-            0.08338967317014029,
-            -0.0520335711508412,
-            0.027520172188854147,
-            -0.012061699053205786,
-            0.004147397602835819,
-            -0.0009583790454238144,
-            4.4291309015522616e-05,
-            7.210484771352713e-05,
-            -2.91832197402668e-05,
-            1.4580465004736345e-06,
-            2.8365854635055296e-06,
-            -8.724477856217539e-07,
-            -1.5752481904505057e-07,
-            1.394327584610754e-07,
-            3.009551436411171e-10,
-            -1.713777082979267e-08,
-            7.045224239179674e-10,
-            1.3425463955229678e-09,
-        ],
-    );
-    let flat = double.mul_add(u, 0.5 * SHIFT);
-    let bottom = y + SHIFT;
-    let inverse = 1.0 / bottom;
-    let fraction = y * inverse;
-    let rest = (-fraction).mul_add(y - (bottom - SHIFT), (-fraction).mul_add(bottom, y)) * inverse;
-    let tail = times_gaussian(y, fraction, flat, rest * flat);
-    x.less(0.0).select(-tail, x - tail).copysign(x)
-}
-
-/// The derivative of [`gelu`].
-#[inline(always)]
-pub fn gelu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-    // It is (y0 - y) s e^(-y^2 / 2) at x = -y, y0 its root, and that less than 1 at x = y, where s is 1/(2 y0) at 0 and changes
-    // little: 1/(2 y0) + (t + 1) u, u a polynomial in t = (y - 5) / (y + 5).
-    const ROOT: [f64; 2] = [0.7517915246935645, -1.4956759177009883e-17];
-    const AT_ZERO: f64 = 0.6650779951314343;
-    let y = x.abs().clamp(0.0, 40.0);
-    let double = 2.0 * (y / (y + 5.0));
-    let u = horner(
-        double - 1.0,
-        [
-            -0.21364249986802886,
-            0.12384591959822498,
-            -0.06335810604435481,
-            0.02782298457521176,
-            -0.01001515301828862,
-            0.002680842088956589,
-            -0.0003786583661736765,
-            -6.187225491017895e-05,
-            4.6676488526037845e-05,
-            -6.029520538636726e-06,
-            -3.17169069077277e-06,
-            1.1789646990058678e-06,
-            1.8136189873928668e-07,
-            -1.5994783131668902e-07,
-            -9.209002635607975e-09,
-            2.1573270121819627e-08,
-            7.773132243362671e-10,
-            -2.995754463652363e-09,
-            -2.856575290551684e-10,
-            3.2995810437994676e-10,
-            8.051207210421322e-11,
-        ],
-    );
-    let s = double.mul_add(u, AT_ZERO);
-    let s_rest = double.mul_add(u, AT_ZERO - s);
-    let (distance, lost) = two_sum(ROOT[0].into(), -y);
-    let below = times_gaussian(y, distance, s, distance.mul_add(s_rest, (lost + ROOT[1]) * s));
-    x.more(0.0).select(1.0 - below, below)
-}
-
-/// x sigmoid(x).
-#[inline(always)]
-pub fn silu<const K: usize>(x: Values<K>) -> Values<K> {
-    // e^x is below the normal numbers before x e^x is: scaled until the end.
-    const SCALE: f64 = (1u64 << 60) as f64;
-    let x = at_least(x, -800.0);
-    let scaled = exp_of_minus(x, SCALE);
-    let e = (1.0 / SCALE) * scaled;
-    let negative = x.less(0.0);
-    let (factor, back) = (negative.select(scaled, 1.0), negative.select(1.0 / SCALE, 1.0));
-    let top = x * factor;
-    let bottom = 1.0 + e;
-    let inverse = 1.0 / bottom;
-    let quotient = top * inverse;
-    let remainder = (-quotient).mul_add(e - (bottom - 1.0), (-quotient).mul_add(bottom, top)) + x.mul_add(factor, -top);
-    let value = (remainder.mul_add(inverse, quotient) * back).copysign(x);
-    x.more(1e300).select(x, value)
-}
-
-/// The derivative of [`silu`].
-#[inline(always)]
-pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-    // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root y0;
-    // close to it, with a constant a = -ln c near y0, 1 + e - y = (1 + c - a) + (a - y) + c (e^(a - y) - 1).
-    // e is scaled: it is below the normal numbers before y e is.
-    const C: f64 = 0.2784645427610738;
-    const A: [f64; 2] = [1.2784645427610737, 1.0389522622732797e-16];
-    /// A[1] + (1 + c - a).
-    const REST: f64 = 1.1102230246251565e-16;
-    const SCALE: f64 = 4096.0;
-    let y = x.abs().clamp(0.0, 800.0);
-    let (distance, lost) = two_sum(A[0].into(), -y);
-    let (n, r) = reduce(distance);
-    let q = exp_m1(r + (lost + A[1]));
-    let scaled = q.mul_add(SCALE * C, SCALE * C) * power_of_two(n, HALF) * constant_power(-HALF);
-    let e = (1.0 / SCALE) * scaled;
-    let power = power_of_two(n, 0);
-    let is_close = distance.abs().less(0.25);
-    let far = (1.0 - y) + e;
-    let factor = is_close.select(power.mul_add(q, power - 1.0).mul_add(C, distance), far);
-    let factor_rest = is_close.select(REST, e - (far - (1.0 - y)));
-    let top = scaled * factor;
-    let top_rest = scaled.mul_add(factor_rest, scaled.mul_add(factor, -top));
-    let bottom = 1.0 + e;
-    let rest = e - (bottom - 1.0);
-    let inverse = 1.0 / bottom;
-    let first = top * inverse;
-    let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top)) + top_rest;
-    let below = divide_again(first, remainder, bottom, rest, inverse) * (1.0 / SCALE);
-    x.more(0.0).select(1.0 - below, below)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! e^x and what is made of it, for both types by the same steps: compensated where two roundings too many would pass 2 units
-//! of the last place.
+//! of the last place, and scaled where e^x is below the normal numbers before the result is.
 
 /// The functions on a type: its bits, their digits after the point and the bias of their exponent, and arguments
 /// well below those whose e^x rounds to 0, and above which e^x is infinite. Its module holds their constants.
@@ -147,6 +147,133 @@ macro_rules! exponential {
             let bottom = top + 2.0;
             let rest = top.more(2.0).select(2.0 - (bottom - top), top - (bottom - 2.0));
             divide(top, bottom, rest).copysign(x)
+        }
+
+        /// `a + b`, and what its rounding lost (Knuth, The Art of Computer Programming, section 4.2.2).
+        #[inline(always)]
+        fn two_sum<const K: usize>(a: Values<K>, b: Values<K>) -> (Values<K>, Values<K>) {
+            let sum = a + b;
+            let moved = sum - a;
+            (sum, (a - (sum - moved)) + (b - moved))
+        }
+
+        /// e^(-factor x^2) = 2^n e^r for a factor of 1 or 1/2, with the rounding of x^2 made good: n in the low bits, r.
+        #[inline(always)]
+        fn reduce_gaussian<const K: usize>(x: Values<K>, factor: $real) -> (Abreast<$bits, K>, Values<K>) {
+            let x = x.clamp(-FARTHEST, FARTHEST);
+            let square = x * x;
+            let rest = factor * x.mul_add(x, -square);
+            let (n, r) = reduce(at_least(-factor * square, $least));
+            (n, r - rest)
+        }
+
+        /// `height` e^(-factor x^2).
+        #[inline(always)]
+        fn gaussian<const K: usize>(x: Values<K>, factor: $real, height: Values<K>) -> Values<K> {
+            let (n, r) = reduce_gaussian(x, factor);
+            height.mul_add(exp_m1(r), height) * power_of_two(n, HALF) * constant_power(-HALF)
+        }
+
+        /// `(a b + rest)` e^(-x^2 / 2), where `rest` is what `a b` lacks: roundings are of small terms but for the last.
+        #[inline(always)]
+        fn times_gaussian<const K: usize>(x: Values<K>, a: Values<K>, b: Values<K>, rest: Values<K>) -> Values<K> {
+            let (n, r) = reduce_gaussian(x, 0.5);
+            let height = a * b;
+            let rest = a.mul_add(b, -height) + rest;
+            // e^r = 1 + r + more
+            let more = (r * r) * polynomial(r, EXP);
+            let rest = rest.mul_add(r + more, rest);
+            let small = height.mul_add(r, height.mul_add(more, rest));
+            (height + small) * power_of_two(n, HALF) * constant_power(-HALF)
+        }
+
+        /// The derivative of [`erf`].
+        #[inline(always)]
+        pub fn erf_derivative<const K: usize>(x: Values<K>) -> Values<K> {
+            gaussian(x, 1.0, FRAC_2_SQRT_PI.into())
+        }
+
+        /// x Phi(x), Phi the distribution function of the standard normal.
+        #[inline(always)]
+        pub fn gelu<const K: usize>(x: Values<K>) -> Values<K> {
+            // (y + 3/4) Phi(-y) e^(y^2 / 2) is 3/8 at 0 and changes little: 3/8 + (t + 1) u, u a polynomial in t = (y - c) / (y + c).
+            const SHIFT: $real = 0.75;
+            let (c, u) = GELU;
+            let y = x.abs().clamp(0.0, FARTHEST);
+            let double = 2.0 * (y / (y + c));
+            let u = horner(double - 1.0, u);
+            let flat = double.mul_add(u, 0.5 * SHIFT);
+            let bottom = y + SHIFT;
+            let inverse = 1.0 / bottom;
+            let fraction = y * inverse;
+            let rest = (-fraction).mul_add(y - (bottom - SHIFT), (-fraction).mul_add(bottom, y)) * inverse;
+            let tail = times_gaussian(y, fraction, flat, rest * flat);
+            x.less(0.0).select(-tail, x - tail).copysign(x)
+        }
+
+        /// The derivative of [`gelu`].
+        #[inline(always)]
+        pub fn gelu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
+            // It is (y0 - y) s e^(-y^2 / 2) at x = -y, y0 its root, and that less than 1 at x = y, where s is 1/(2 y0) at 0 and changes
+            // little: 1/(2 y0) + (t + 1) u, u a polynomial in t = (y - c) / (y + c).
+            let (at_zero, c, u) = GELU_SLOPE;
+            let y = x.abs().clamp(0.0, FARTHEST);
+            let double = 2.0 * (y / (y + c));
+            let u = horner(double - 1.0, u);
+            let s = double.mul_add(u, at_zero[0]);
+            let s_rest = double.mul_add(u, at_zero[0] - s) + at_zero[1];
+            let (distance, lost) = two_sum(GELU_ROOT[0].into(), -y);
+            let below = times_gaussian(y, distance, s, distance.mul_add(s_rest, (lost + GELU_ROOT[1]) * s));
+            x.more(0.0).select(1.0 - below, below)
+        }
+
+        /// x sigmoid(x).
+        #[inline(always)]
+        pub fn silu<const K: usize>(x: Values<K>) -> Values<K> {
+            // e^x is below the normal numbers before x e^x is: scaled until the end.
+            let x = at_least(x, LEAST_PRODUCT);
+            let scaled = exp_of_minus(x, SCALE);
+            let e = (1.0 / SCALE) * scaled;
+            let negative = x.less(0.0);
+            let (factor, back) = (negative.select(scaled, 1.0), negative.select(1.0 / SCALE, 1.0));
+            let top = x * factor;
+            let bottom = 1.0 + e;
+            let inverse = 1.0 / bottom;
+            let quotient = top * inverse;
+            let remainder =
+                (-quotient).mul_add(e - (bottom - 1.0), (-quotient).mul_add(bottom, top)) + x.mul_add(factor, -top);
+            let value = (remainder.mul_add(inverse, quotient) * back).copysign(x);
+            x.more(-LEAST_PRODUCT).select(x, value)
+        }
+
+        /// The derivative of [`silu`].
+        #[inline(always)]
+        pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
+            // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root y0;
+            // close to it, for a and c = e^-a near y0 and e^-y0, it is (1 + c - a) + (a - y) + c (e^(a - y) - 1), where the first two
+            // a may be its first part. e is scaled: it is below the normal numbers before y e is.
+            const SCALE: $real = 4096.0;
+            let (a, c) = SILU_ROOT;
+            let y = x.abs().clamp(0.0, -LEAST_PRODUCT);
+            let (distance, lost) = two_sum(a[0].into(), -y);
+            let (n, r) = reduce(distance);
+            let q = exp_m1(r + (lost + a[1]));
+            let scaled = q.mul_add(SCALE * c, SCALE * c) * power_of_two(n, HALF) * constant_power(-HALF);
+            let e = (1.0 / SCALE) * scaled;
+            let power = power_of_two(n, 0);
+            let is_close = distance.abs().less(0.25);
+            let far = (1.0 - y) + e;
+            let factor = is_close.select(power.mul_add(q, power - 1.0).mul_add(c, distance), far);
+            let factor_rest = is_close.select(c - (a[0] - 1.0), e - (far - (1.0 - y)));
+            let top = scaled * factor;
+            let top_rest = scaled.mul_add(factor_rest, scaled.mul_add(factor, -top));
+            let bottom = 1.0 + e;
+            let rest = e - (bottom - 1.0);
+            let inverse = 1.0 / bottom;
+            let first = top * inverse;
+            let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top)) + top_rest;
+            let below = divide_again(first, remainder, bottom, rest, inverse) * (1.0 / SCALE);
+            x.more(0.0).select(1.0 - below, below)
         }
     };
 }

@@ -1,20 +1,18 @@
 //! Functions of f32, within 2 units of the last place for every one of its 2^32 values.
 //!
-//! Where f32 suffices, it is used throughout: eight lanes of a register instead of four. Functions whose digits cancel, or whose
-//! tails are steep, go through f64 with polynomials that are as short as the result allows: their error is little more
-//! than the last rounding's. Coefficients are minimax fits by Remez's exchange, computed with 50 digits.
+//! Coefficients are minimax fits by Remez's exchange, computed with 50 digits.
 
-use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E, PI};
-use std::f64::consts::{FRAC_2_SQRT_PI, LN_2};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E, PI};
 
 use super::abreast::{Abreast, each};
 use super::exponential::exponential;
-use super::polynomial;
+use super::{horner, polynomial};
 
 /// Values abreast.
 type Values<const K: usize> = Abreast<f32, K>;
 
 polynomial!(f32);
+horner!(f32);
 exponential!(f32, u32, 23, 127, -110.0, 89.0);
 
 /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2; relative error of e^r 2^-28.
@@ -45,6 +43,51 @@ const LN: [f32; 9] = [
 const SIN: [f32; 3] = [-0.166_666_57, 0.008_332_262, -0.000_195_264_13];
 /// (cos(x) - 1 + x^2 / 2) / x^4 in x^2 for |x| <= pi / 4; error 2^-32.
 const COS: [f32; 3] = [0.041_666_657, -0.001_388_778_2, 2.448_037_6e-5];
+
+/// Where e^(-x^2 / 2) is rounded to 0, and further.
+const FARTHEST: f32 = 15.0;
+/// The least x whose x e^x is not rounded to 0, and less.
+const LEAST_PRODUCT: f32 = -120.0;
+/// The scale at which e^x is computed where x e^x is a normal number and e^x is not.
+const SCALE: f32 = (1u64 << 40) as f32;
+/// a and c = e^-a near the root of 1 + e^-y - y: c is an f32, and a is in two parts.
+const SILU_ROOT: ([f32; 2], f32) = ([1.278_464_6, -5.958_946e-8], 0.278_464_56);
+/// u in (y - 4) / (y + 4), as [`gelu`] has it; relative error 2^-26.
+const GELU: (f32, [f32; 11]) = (
+    4.0,
+    [
+        0.07345054,
+        -0.1275546,
+        0.1104594,
+        -0.063931905,
+        0.02401861,
+        -0.0039616264,
+        -0.0011747753,
+        0.00073253136,
+        3.4789715e-05,
+        -0.00010182212,
+        -1.941502e-05,
+    ],
+);
+/// The root of 1 - Phi(y) - y phi(y), in two parts.
+const GELU_ROOT: [f32; 2] = [0.751_791_54, -1.211_445e-8];
+/// s at 0, in two parts, and u in (y - 3) / (y + 3), as [`gelu_derivative`] has them; relative error 2^-25.
+const GELU_SLOPE: ([f32; 2], f32, [f32; 10]) = (
+    [0.665_078, 1.079_839_6e-8],
+    3.0,
+    [
+        -0.18678032,
+        0.06680489,
+        -0.01320878,
+        -0.00086602865,
+        0.0010700201,
+        2.5215431e-05,
+        -0.00011853397,
+        -1.1597262e-05,
+        1.4110475e-05,
+        4.1908447e-06,
+    ],
+);
 
 /// The leading 15 bits of ln 2, so that its products with whole numbers are exact.
 const LN_2_HIGH: f32 = 0.693_145_75;
@@ -107,148 +150,4 @@ fn sin_cos_turns<const K: usize>(turn: Abreast<i32, K>) -> (Values<K>, Values<K>
 #[inline(always)]
 fn sign<const K: usize>(x: Values<K>, quadrant: Abreast<i32, K>) -> Values<K> {
     each!(x, quadrant => 0.0, f32::from_bits(x.to_bits() ^ ((quadrant as u32 & 2) << 30)))
-}
-
-/// The same functions in f64, to 28 bits.
-mod wide {
-    use super::{FRAC_2_SQRT_PI, LN_2};
-    use crate::elementary::abreast::Abreast;
-    use crate::elementary::polynomial;
-    use std::f64::consts::LOG2_E;
-
-    /// Values abreast.
-    type Values<const K: usize> = Abreast<f64, K>;
-
-    polynomial!(f64);
-
-    const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
-
-    /// (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2; relative error of e^r 2^-28.
-    const EXP: [f64; 5] =
-        [0.4999999345150015, 0.16666520680471048, 0.04166838750294369, 0.008368739372811594, 0.0013815542581021023];
-    /// Phi(-y) e^(y^2 / 2) in (y - 4) / (y + 4) for y in [0, 14.6]; relative error 2^-28.
-    const MILLS: [f64; 11] = [
-        0.09441064168950594,
-        -0.17039772363103597,
-        0.1243792148361966,
-        -0.07170730172596035,
-        0.030865498583928803,
-        -0.00849321442939708,
-        0.0005030080967278166,
-        0.0006425453040150607,
-        -0.00017346622144945951,
-        -4.791583375712749e-05,
-        1.1494805417926125e-05,
-    ];
-    /// (Phi(-y) e^(y^2 / 2) - y / sqrt(2 pi)) / (y0 - y) likewise, y0 its root; relative error 2^-30.
-    const GELU_SLOPE: [f64; 10] = [
-        0.46221124429754884,
-        -0.10336589961699306,
-        0.06046291345823244,
-        -0.028083329136240662,
-        0.009505308920681136,
-        -0.0017884145136665482,
-        -0.0001565840034554308,
-        0.00018558396022105402,
-        -1.3036271916887709e-05,
-        -1.608979659468986e-05,
-    ];
-
-    /// x = n ln 2 + r: 2^52 times n modulo 2^64, and e^r - 1.
-    #[inline(always)]
-    fn exp_parts<const K: usize>(x: Values<K>) -> (Abreast<u64, K>, Values<K>) {
-        let shifted = x.mul_add(LOG2_E, ROUND);
-        let r = (ROUND - shifted).mul_add(LN_2, x);
-        (shifted.to_bits() << 52, (r * r).mul_add(polynomial(r, EXP), r))
-    }
-
-    /// e^x for |x| <= 700.
-    #[inline(always)]
-    pub fn exp<const K: usize>(x: Values<K>) -> Values<K> {
-        let (power, q) = exp_parts(x);
-        (1.0 + q) * power.wrapping_add(1f64.to_bits()).to_real()
-    }
-
-    /// e^x - 1 for |x| <= 700, with 28 bits of it near 0 as well.
-    #[inline(always)]
-    fn exp_m1<const K: usize>(x: Values<K>) -> Values<K> {
-        let (power, q) = exp_parts(x);
-        let power = power.wrapping_add(1f64.to_bits()).to_real();
-        power.mul_add(q, power - 1.0)
-    }
-
-    /// x sigmoid(x).
-    #[inline(always)]
-    pub fn silu<const K: usize>(x: Values<K>) -> Values<K> {
-        let x = x.clamp(-120.0, f64::INFINITY);
-        x / (1.0 + exp(-x.min(120.0)))
-    }
-
-    /// The derivative of [`silu`].
-    #[inline(always)]
-    pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-        // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. The root y0 of
-        // 1 + e - y is split off: with d = y0 - y, 1 + e - y = d + (y0 - 1) (e^d - 1).
-        const ROOT: f64 = 1.2784645427610737;
-        let d = ROOT - x.abs().clamp(0.0, 120.0);
-        let e = (ROOT - 1.0) * exp(d);
-        let below = e * exp_m1(d).mul_add(ROOT - 1.0, d) / ((1.0 + e) * (1.0 + e));
-        x.more(0.0).select(1.0 - below, below)
-    }
-
-    /// The derivative of the error function.
-    #[inline(always)]
-    pub fn erf_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-        let x = x.clamp(-12.0, 12.0);
-        FRAC_2_SQRT_PI * exp(-x * x)
-    }
-
-    /// Where Phi(-y) e^(y^2 / 2) is a polynomial for y in [0, 15]: (y - 4) / (y + 4).
-    #[inline(always)]
-    fn tail_coordinate<const K: usize>(y: Values<K>) -> Values<K> {
-        (y - 4.0) / (y + 4.0)
-    }
-
-    /// x Phi(x).
-    #[inline(always)]
-    pub fn gelu<const K: usize>(x: Values<K>) -> Values<K> {
-        let y = x.abs().clamp(0.0, 14.6);
-        let mills = polynomial(tail_coordinate(y), MILLS);
-        (x.max(0.0) - y * mills * exp(-0.5 * y * y)).copysign(x)
-    }
-
-    /// The derivative of [`gelu`].
-    #[inline(always)]
-    pub fn gelu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-        // It is (Phi(-y) e^(y^2 / 2) - y / sqrt(2 pi)) e^(-y^2 / 2) at x = -y, and that less than 1 at x = y.
-        const ROOT: f64 = 0.7517915246935645;
-        let y = x.abs().clamp(0.0, 14.6);
-        let quotient = polynomial(tail_coordinate(y), GELU_SLOPE);
-        let below = (ROOT - y) * quotient * exp(-0.5 * y * y);
-        x.more(0.0).select(1.0 - below, below)
-    }
-}
-
-macro_rules! through_f64 {
-    ($($(#[$doc:meta])* $name:ident($x:ident) = $value:expr;)*) => { $(
-        $(#[$doc])*
-        #[inline(always)]
-        pub fn $name<const K: usize>($x: Values<K>) -> Values<K> {
-            let $x = $x.widened();
-            $value.narrowed()
-        }
-    )* };
-}
-
-through_f64! {
-    /// The derivative of [`erf`].
-    erf_derivative(x) = wide::erf_derivative(x);
-    /// x Phi(x), Phi the distribution function of the standard normal.
-    gelu(x) = wide::gelu(x);
-    /// The derivative of [`gelu`].
-    gelu_derivative(x) = wide::gelu_derivative(x);
-    /// x sigmoid(x).
-    silu(x) = wide::silu(x);
-    /// The derivative of [`silu`].
-    silu_derivative(x) = wide::silu_derivative(x);
 }
