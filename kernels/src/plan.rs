@@ -183,6 +183,12 @@ impl Task {
         tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
     }
 
+    /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
+    /// share sets of the first-level cache cost more, when each strip reads them again.
+    fn writes_far(&self, caches: Caches) -> bool {
+        self.m * self.n * self.element >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row))
+    }
+
     /// Whether a transposed A that no cache holds meets so few columns that reading it takes longer than multiplying, so that it
     /// had better stream past them.
     pub(crate) fn streams_transposed(&self) -> bool {
@@ -261,8 +267,12 @@ impl Plan {
 
         // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
         // multiply-add that all of it has to come in long streams, of which a few strips have none.
-        let strips_inside =
-            streamed || m <= FEW_ROWS || k <= SHORT || tall < TALL && n > 4 * strip || task.is_upright(caches, tall);
+        let strips_inside = streamed
+            || m <= FEW_ROWS
+            || k <= SHORT
+            || tall < TALL && n > 4 * strip
+            || task.is_upright(caches, tall)
+            || task.writes_far(caches);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, 2 * kernel.lanes);
