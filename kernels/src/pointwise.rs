@@ -38,16 +38,11 @@ impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
         for (block, out) in blocks.iter().zip(out_blocks) {
             apply::<T, F, ABREAST>(function, block, out);
         }
-        let (blocks, rest) = rest.as_chunks::<LANES>();
-        let (out_blocks, out_rest) = out_rest.as_chunks_mut::<LANES>();
-        for (block, out) in blocks.iter().zip(out_blocks) {
-            apply::<T, F, 1>(function, block, out);
-        }
-        if !rest.is_empty() {
-            let (mut block, mut out) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-            block[..rest.len()].copy_from_slice(rest);
-            apply::<T, F, 1>(function, &block, &mut out);
-            out_rest.copy_from_slice(&out[..rest.len()]);
+        for (part, out) in rest.chunks(LANES).zip(out_rest.chunks_mut(LANES)) {
+            let (mut z, mut values) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+            z[..part.len()].copy_from_slice(part);
+            apply::<T, F, 1>(function, &z, &mut values);
+            out.copy_from_slice(&values[..out.len()]);
         }
     }
 }
