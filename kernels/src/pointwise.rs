@@ -33,17 +33,32 @@ impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         let Self { function, input, output } = self;
-        let (blocks, rest) = input.as_chunks::<{ ABREAST * LANES }>();
-        let (out_blocks, out_rest) = output.as_chunks_mut::<{ ABREAST * LANES }>();
-        for (block, out) in blocks.iter().zip(out_blocks) {
-            apply::<T, F, ABREAST>(function, block, out);
+        let len = input.len();
+        let (mut room, mut values) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+        let short = len < LANES;
+        if short {
+            room[..len].copy_from_slice(input);
         }
-        for (part, out) in rest.chunks(LANES).zip(out_rest.chunks_mut(LANES)) {
-            let (mut z, mut values) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-            z[..part.len()].copy_from_slice(part);
-            apply::<T, F, 1>(function, &z, &mut values);
-            out.copy_from_slice(&values[..out.len()]);
+        let (from, to) = if short { (&room[..], &mut values[..]) } else { (input, &mut *output) };
+        if from.len() < ABREAST * LANES {
+            blocks::<T, F, 1>(function, from, to);
+        } else {
+            blocks::<T, F, ABREAST>(function, from, to);
         }
+        if short {
+            output.copy_from_slice(&values[..len]);
+        }
+    }
+}
+
+/// `output[i] <- function(input[i])` for at least `K` times [`LANES`] values, that many at a time. The last may be values that are
+/// there already.
+#[inline(always)]
+fn blocks<T: Real, F: Pointwise, const K: usize>(function: F, input: &[T], output: &mut [T]) {
+    let (len, block) = (input.len(), K * LANES);
+    for start in (0..len).step_by(block) {
+        let start = start.min(len - block);
+        apply::<T, F, K>(function, &input[start..start + block], &mut output[start..start + block]);
     }
 }
 
