@@ -4,7 +4,7 @@
 //! another, and a few values of it, one after the other, fill that window. Abreast, an operation is done to all of
 //! them before the next one begins, so that neighbours do not wait for each other.
 
-use std::ops::{Add, BitAnd, BitXor, Div, Mul, Neg, Shl, Shr, Sub};
+use std::ops::{Add, BitAnd, Div, Mul, Neg, Shl, Shr, Sub};
 
 /// `K` values; what is done to it is done to each. The compiler makes vectors of each, over the lanes of a loop.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -165,13 +165,6 @@ impl<const K: usize> Abreast<f64, K> {
         let x = self;
         each!(x => 0.0, x as f32)
     }
-
-    /// The smaller of the two, or the one that is a number.
-    #[inline(always)]
-    pub fn min(self, high: f64) -> Self {
-        let x = self;
-        each!(x => 0.0, x.min(high))
-    }
 }
 
 /// Integers wrap.
@@ -209,15 +202,6 @@ macro_rules! whole {
             fn bitand(self, mask: $whole) -> Self {
                 let x = self;
                 each!(x => 0, x & mask)
-            }
-        }
-
-        impl<const K: usize> BitXor for Abreast<$whole, K> {
-            type Output = Self;
-            #[inline(always)]
-            fn bitxor(self, other: Self) -> Self {
-                let x = self;
-                each!(x, other => 0, x ^ other)
             }
         }
     };

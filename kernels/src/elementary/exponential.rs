@@ -55,13 +55,24 @@ macro_rules! exponential {
             (1.0 + q) * power_of_two(n, HALF) * (constant_power(-HALF) * factor)
         }
 
-        /// `top / (bottom + rest)` for a `rest` below the last place of `bottom`.
+        /// `top / (bottom + rest)` for a `rest` below the last place of `bottom`: its first value, what that leaves of `top`, and
+        /// the inverse by which to divide it.
+        #[inline(always)]
+        fn quotient<const K: usize>(
+            top: Values<K>,
+            bottom: Values<K>,
+            rest: Values<K>,
+        ) -> (Values<K>, Values<K>, Values<K>) {
+            let inverse = 1.0 / bottom;
+            let first = top * inverse;
+            (first, (-first).mul_add(rest, (-first).mul_add(bottom, top)), inverse)
+        }
+
+        /// `top / (bottom + rest)`.
         #[inline(always)]
         fn divide<const K: usize>(top: Values<K>, bottom: Values<K>, rest: Values<K>) -> Values<K> {
-            let inverse = 1.0 / bottom;
-            let quotient = top * inverse;
-            let remainder = (-quotient).mul_add(rest, (-quotient).mul_add(bottom, top));
-            remainder.mul_add(inverse, quotient)
+            let (first, left, inverse) = quotient(top, bottom, rest);
+            left.mul_add(inverse, first)
         }
 
         /// e^x.
@@ -82,27 +93,15 @@ macro_rules! exponential {
             divide(x.less(0.0).select(e, 1.0), bottom, e - (bottom - 1.0))
         }
 
-        /// `top / (bottom + rest)^2`: twice as in [`divide`], the first quotient's remainder carried on.
-        #[inline(always)]
-        fn divide_twice<const K: usize>(top: Values<K>, bottom: Values<K>, rest: Values<K>) -> Values<K> {
-            let inverse = 1.0 / bottom;
-            let first = top * inverse;
-            let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top));
-            divide_again(first, remainder, bottom, rest, inverse)
-        }
-
-        /// `(first + remainder / bottom) / (bottom + rest)`.
+        /// `(top + top_rest) / (bottom + rest)^2`, given the [`quotient`] of `top`, what it leaves with `top_rest`, and the inverse.
         #[inline(always)]
         fn divide_again<const K: usize>(
-            first: Values<K>,
-            remainder: Values<K>,
+            (first, left, inverse): (Values<K>, Values<K>, Values<K>),
             bottom: Values<K>,
             rest: Values<K>,
-            inverse: Values<K>,
         ) -> Values<K> {
-            let first_rest = remainder * inverse;
             let second = first * inverse;
-            let remainder = (-second).mul_add(rest, (-second).mul_add(bottom, first)) + first_rest;
+            let remainder = (-second).mul_add(rest, (-second).mul_add(bottom, first)) + left * inverse;
             remainder.mul_add(inverse, second)
         }
 
@@ -112,7 +111,8 @@ macro_rules! exponential {
             let top = exp_of_minus(x, factor);
             let e = (1.0 / factor) * top;
             let bottom = 1.0 + e;
-            divide_twice(top, bottom, e - (bottom - 1.0))
+            let rest = e - (bottom - 1.0);
+            divide_again(quotient(top, bottom, rest), bottom, rest)
         }
 
         /// The derivative of [`sigmoid`].
@@ -204,10 +204,8 @@ macro_rules! exponential {
             let u = horner(double - 1.0, u);
             let flat = double.mul_add(u, 0.5 * SHIFT);
             let bottom = y + SHIFT;
-            let inverse = 1.0 / bottom;
-            let fraction = y * inverse;
-            let rest = (-fraction).mul_add(y - (bottom - SHIFT), (-fraction).mul_add(bottom, y)) * inverse;
-            let tail = times_gaussian(y, fraction, flat, rest * flat);
+            let (fraction, left, inverse) = quotient(y, bottom, y - (bottom - SHIFT));
+            let tail = times_gaussian(y, fraction, flat, left * inverse * flat);
             x.less(0.0).select(-tail, x - tail).copysign(x)
         }
 
@@ -238,20 +236,17 @@ macro_rules! exponential {
             let (factor, back) = (negative.select(scaled, 1.0), negative.select(1.0 / SCALE, 1.0));
             let top = x * factor;
             let bottom = 1.0 + e;
-            let inverse = 1.0 / bottom;
-            let quotient = top * inverse;
-            let remainder =
-                (-quotient).mul_add(e - (bottom - 1.0), (-quotient).mul_add(bottom, top)) + x.mul_add(factor, -top);
-            let value = (remainder.mul_add(inverse, quotient) * back).copysign(x);
+            let (first, left, inverse) = quotient(top, bottom, e - (bottom - 1.0));
+            let value = ((left + x.mul_add(factor, -top)).mul_add(inverse, first) * back).copysign(x);
             x.more(-LEAST_PRODUCT).select(x, value)
         }
 
         /// The derivative of [`silu`].
         #[inline(always)]
         pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-            // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root y0;
-            // close to it, for a and c = e^-a near y0 and e^-y0, it is (1 + c - a) + (a - y) + c (e^(a - y) - 1), where the first two
-            // a may be its first part. e is scaled: it is below the normal numbers before y e is.
+            // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root; for
+            // a = -ln c near it, e = c e^(a - y), and for any b it is (1 + c - b) + (b - y) + c (e^(a - y) - 1), whose terms are small
+            // there; b is the first part of a. e is scaled: it is below the normal numbers before y e is.
             const SCALE: $real = 4096.0;
             let (a, c) = SILU_ROOT;
             let y = x.abs().clamp(0.0, -LEAST_PRODUCT);
@@ -269,10 +264,8 @@ macro_rules! exponential {
             let top_rest = scaled.mul_add(factor_rest, scaled.mul_add(factor, -top));
             let bottom = 1.0 + e;
             let rest = e - (bottom - 1.0);
-            let inverse = 1.0 / bottom;
-            let first = top * inverse;
-            let remainder = (-first).mul_add(rest, (-first).mul_add(bottom, top)) + top_rest;
-            let below = divide_again(first, remainder, bottom, rest, inverse) * (1.0 / SCALE);
+            let (first, left, inverse) = quotient(top, bottom, rest);
+            let below = divide_again((first, left + top_rest, inverse), bottom, rest) * (1.0 / SCALE);
             x.more(0.0).select(1.0 - below, below)
         }
     };
