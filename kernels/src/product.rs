@@ -77,7 +77,7 @@ impl<T: Real> Product<T> {
         // SAFETY: passed on from the caller.
         unsafe {
             if plan.b == Reading::Columns {
-                self.columns(kernel, &cols);
+                self.columns(kernel, rows.start, &cols);
             } else {
                 self.five_loops(kernel, &plan, rows, cols);
             }
@@ -121,7 +121,7 @@ impl<T: Real> Product<T> {
             } else if task.is_direct() {
                 (kernel.small)(run, (task.m, task.n));
             } else if task.is_turned() && task.m == 1 {
-                self.columns(kernel, cols);
+                self.columns(kernel, row, cols);
             } else if task.is_turned() && task.k <= SHORT_TURN {
                 small_turned(kernel, run, (task.m, task.n), b.along.inner_stride());
             } else {
@@ -150,23 +150,23 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// A row vector times a matrix whose columns are contiguous.
+    /// Row `row` of A times a matrix whose columns are contiguous.
     ///
     /// # Safety
     /// As [`Product::compute`]; A, B and C must be plain, and the rows of C contiguous.
-    unsafe fn columns(&self, kernel: &Kernel<T>, cols: &Range<usize>) {
+    unsafe fn columns(&self, kernel: &Kernel<T>, row: usize, cols: &Range<usize>) {
         let Self { a, b, beta, c } = self;
         let job = Columns {
             m: 1,
             n: cols.len(),
             k: a.depth.len(),
-            a: a.ptr,
+            a: a.at(row),
             a_row: 0,
             a_depth: a.depth.inner_stride(),
             b: b.ptr.wrapping_offset(b.along.offset(cols.start)),
             b_column: b.along.inner_stride(),
             beta: *beta,
-            c: c.ptr.wrapping_offset(c.cols.offset(cols.start)),
+            c: c.ptr.wrapping_offset(c.rows.offset(row) + c.cols.offset(cols.start)),
             c_row: 0,
             c_column: 1,
         };
