@@ -23,6 +23,12 @@ impl Caches {
         *CACHES.get_or_init(|| Self::detect().unwrap_or(Self::TYPICAL))
     }
 
+    /// Whether the second level is so large, and so the third so far, that a block of B had better stay in the second while rows of A
+    /// come and go.
+    pub(crate) fn keep_a_block(self) -> bool {
+        self.l2 >= 2 << 20
+    }
+
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Option<Self> {
         use std::arch::x86_64::{__cpuid, __cpuid_count};

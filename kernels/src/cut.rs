@@ -13,16 +13,13 @@ pub(crate) struct Cut<T: 'static> {
     half: bool,
 }
 
-/// Tiles three vectors wide and of this height are for flat products alone.
-const FLAT: usize = 3;
-
 impl<T: Real> Cut<T> {
     /// The next strip when `remaining` columns are left, at most `vectors` wide; but the last of several that are two
     /// wide may be three, where that costs no accumulators. The last ones are cut so that few lanes idle.
     #[inline]
     pub(crate) fn new(kernel: &'static Kernel<T>, vectors: usize, remaining: usize) -> Self {
         let lanes = kernel.lanes;
-        let widest = if vectors == 2 && kernel.whole[2].len() > FLAT { 3 } else { vectors };
+        let widest = if vectors == 2 && kernel.takes_wide() { 3 } else { vectors };
         if remaining > widest * lanes || remaining == vectors * lanes {
             return Self { kernel, vectors, width: vectors * lanes, half: false };
         }

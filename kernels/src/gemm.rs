@@ -11,7 +11,7 @@ use crate::product::Product;
 use crate::small::is_small;
 use crate::team;
 use crate::tile::Output;
-use crate::{Isa, IsaError, MatMut, MatRef, Real};
+use crate::{Caches, Isa, IsaError, MatMut, MatRef, Real};
 
 /// Whether a call may use several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +35,21 @@ pub struct Tuning {
     pub b: Option<Reading>,
     /// Which loop is inside.
     pub order: Option<Order>,
+    /// The caches to plan for; `None` takes this core's.
+    pub caches: Option<Caches>,
 }
 
 impl Tuning {
     /// The usual choices on one instruction set.
     pub fn on(isa: Isa) -> Self {
-        Self { isa, blocks: None, a: None, b: None, order: None }
+        Self { isa, blocks: None, a: None, b: None, order: None, caches: None }
     }
 
     /// Itself, if it asks for more than an instruction set.
     pub(crate) fn forced(&self) -> Option<&Self> {
-        (self.blocks.is_some() || self.a.is_some() || self.b.is_some() || self.order.is_some()).then_some(self)
+        let Self { isa: _, blocks, a, b, order, caches } = self;
+        let asks = blocks.is_some() || a.is_some() || b.is_some() || order.is_some() || caches.is_some();
+        asks.then_some(self)
     }
 }
 
@@ -144,26 +148,10 @@ fn at_length<T: Real>(
     tuning: Option<&Tuning>,
     (alpha, a): (T, MatRef<'_, T>),
     b: MatRef<'_, T>,
-    (beta, mut c): (T, MatMut<'_, T>),
+    (beta, c): (T, MatMut<'_, T>),
     parallelism: Parallelism,
 ) {
-    let [m, n, k] = [a.rows(), b.cols(), a.cols()];
-    let product = Product {
-        a: Operand {
-            ptr: a.as_ptr(),
-            along: Axis::plain(m, a.row_stride()),
-            depth: Axis::plain(k, a.col_stride()),
-            scale: alpha,
-        },
-        b: Operand {
-            ptr: b.as_ptr(),
-            along: Axis::plain(n, b.col_stride()),
-            depth: Axis::plain(k, b.row_stride()),
-            scale: T::ONE,
-        },
-        beta,
-        c: Output { ptr: c.as_mut_ptr(), rows: Axis::plain(m, c.row_stride()), cols: Axis::plain(n, c.col_stride()) },
-    };
+    let product = Product::of((alpha, a), b, (beta, c));
     // SAFETY: the axes are the views' own shapes and strides, and C's view is mutable and without overlap.
     unsafe { product.run(kernel, tuning, parallelism) };
 }
@@ -183,6 +171,22 @@ fn is_for_one<T>(shape: [usize; 3], parallelism: Parallelism) -> bool {
 }
 
 impl<T: Real> Product<T> {
+    /// The product of views whose shapes agree.
+    pub(crate) fn of((alpha, a): (T, MatRef<'_, T>), b: MatRef<'_, T>, (beta, mut c): (T, MatMut<'_, T>)) -> Self {
+        let [m, n, k] = [a.rows(), b.cols(), a.cols()];
+        let operand = |ptr, along, depth, scale| Operand { ptr, along, depth, scale };
+        Self {
+            a: operand(a.as_ptr(), Axis::plain(m, a.row_stride()), Axis::plain(k, a.col_stride()), alpha),
+            b: operand(b.as_ptr(), Axis::plain(n, b.col_stride()), Axis::plain(k, b.row_stride()), T::ONE),
+            beta,
+            c: Output {
+                ptr: c.as_mut_ptr(),
+                rows: Axis::plain(m, c.row_stride()),
+                cols: Axis::plain(n, c.col_stride()),
+            },
+        }
+    }
+
     /// The whole product.
     ///
     /// # Safety

@@ -18,6 +18,8 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
+use std::ptr::null;
+
 use crate::pack::Taps;
 use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
@@ -106,6 +108,16 @@ pub struct Kernel<T: 'static> {
     pub(crate) half: Option<&'static Kernel<T>>,
 }
 
+impl<T> Kernel<T> {
+    /// Whether there are tiles of three vectors for all products, not for flat ones alone.
+    pub(crate) fn takes_wide(&self) -> bool {
+        self.whole[2].len() > FLAT
+    }
+}
+
+/// Tiles of three vectors that have no more rows are for flat products alone.
+const FLAT: usize = 3;
+
 /// The most elements that a tile of any kernel has.
 pub(crate) const MAX_TILE: usize = 12 * 32;
 /// The most rows or columns that a tile of any kernel has.
@@ -168,8 +180,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let b_later = run.b_later;
-    // Each row of A is asked for a line at a time.
-    let stretch = if run.a_far { LINE / size_of::<T>() } else { k };
+    let mut later = run.a_later;
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
@@ -191,7 +202,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     steps::<T, S, MR, NV, END, LOOK>(
                         s,
                         ahead.gap,
-                        (&mut a, &rows, a_depth),
+                        (&mut a, &rows, a_row, a_depth),
                         (&mut b, b_depth, b_later, ends),
                         &mut acc,
                     );
@@ -199,15 +210,18 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     left -= ahead.gap;
                 }
             }
+            // Each of the later rows is asked for a line at a time.
+            let (mut line, stretch) = (later.0, if later.0.is_null() { k } else { LINE / size_of::<T>() });
             while left > 0 {
-                if run.a_far {
-                    ask_for_rows::<T, MR>(&a, &rows, run.a_tile);
+                if !line.is_null() {
+                    ask_for_rows::<T, MR>((line, later.1));
+                    line = line.wrapping_add(stretch);
                 }
                 let count = left.min(stretch);
                 steps::<T, S, MR, NV, END, LOOK>(
                     s,
                     count,
-                    (&mut a, &rows, a_depth),
+                    (&mut a, &rows, a_row, a_depth),
                     (&mut b, b_depth, b_later, ends),
                     &mut acc,
                 );
@@ -216,6 +230,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         }
         // SAFETY: as above.
         unsafe { finish::<T, S, MR, NV, END>(s, &acc, (c_tile, c_row), ends) };
+        later.0 = if run.a_tile == 0 || later.0.is_null() { null() } else { later.0.wrapping_offset(run.a_tile) };
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
@@ -242,13 +257,12 @@ fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usiz
     }
 }
 
-/// Asks for the rows of A `a_tile` beyond a tile's, at the depth where `a` points.
+/// Asks for a line of each of `MR` rows of A.
 #[inline(always)]
-fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP], a_tile: isize) {
-    for (g, &a) in a.iter().enumerate().take(MR.div_ceil(GROUP)) {
-        for &row in rows.iter().take(MR - g * GROUP) {
-            prefetch_far(a.wrapping_offset(row + a_tile), 1);
-        }
+fn ask_for_rows<T, const MR: usize>((mut a, a_row): (*const T, isize)) {
+    for _ in 0..MR {
+        prefetch_far(a, 1);
+        a = a.wrapping_offset(a_row);
     }
 }
 
@@ -362,7 +376,7 @@ pub(crate) unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usiz
 unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
     s: S,
     count: usize,
-    (a, rows, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize),
+    (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
     (b, b_depth, b_later, ends): (&mut *const T, isize, isize, Ends<T, S>),
     acc: &mut [[S::Vector; NV]; MR],
 ) {
@@ -370,19 +384,32 @@ unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END
     // SAFETY: passed on from the caller.
     unsafe {
         let panel = (NV * S::LANES) as isize;
-        if matches!(LOOK, PANEL | PACK) && a_depth == 1 && b_depth == panel {
-            // Four steps with one move of each pointer: another thread on the same core leaves room for few operations
+        let (in_panel, many) =
+            (matches!(LOOK, PANEL | PACK) && b_depth == panel, LOOK == NEAR && MR * NV >= MANY_CHAINS);
+        if a_depth == 1 && (in_panel || many) {
+            // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
             // beside the multiply-adds.
             while left >= UNROLL {
                 for u in 0..UNROLL {
-                    step::<T, S, MR, NV, END>(s, (a, rows, u), b.wrapping_offset(u as isize * panel), ends, acc);
+                    step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
+                    *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
                 }
                 for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-                    *a = a.wrapping_add(UNROLL);
+                    *a = unseen(a.wrapping_add(UNROLL));
                 }
-                *b = b.wrapping_offset(UNROLL as isize * panel);
                 left -= UNROLL;
             }
+        } else if a_row == 1 && many {
+            // The elements that a step needs are neighbours.
+            let mut first = a[0];
+            for _ in 0..left {
+                let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
+                step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
+                first = first.wrapping_offset(a_depth);
+                *b = b.wrapping_offset(b_depth);
+            }
+            *a = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
+            left = 0;
         }
         for _ in 0..left {
             if LOOK == STREAM {
@@ -390,12 +417,20 @@ unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END
             }
             step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
             for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-                *a = a.wrapping_offset(a_depth);
+                *a = unseen(a.wrapping_offset(a_depth));
             }
             *b = b.wrapping_offset(b_depth);
         }
     }
 }
+
+/// A pointer of which the compiler sees no relation to others, so that it keeps offsets from it rather than many pointers.
+#[inline(always)]
+fn unseen<T>(p: *const T) -> *const T {
+    p.with_addr(opaque_here(p.addr() as isize) as usize)
+}
+
+const MANY_CHAINS: usize = 12;
 
 /// Steps that share the moving of their pointers, where they can.
 const UNROLL: usize = 4;

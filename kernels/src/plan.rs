@@ -43,13 +43,14 @@ pub enum Order {
 pub(crate) struct Plan {
     /// Vectors across a strip.
     pub(crate) vectors: usize,
-    /// The most rows of a tile.
+    /// The most rows of a tile; and how many a panel has where A is packed in panels.
     pub(crate) rows: usize,
+    pub(crate) tall: usize,
     pub(crate) blocks: Blocks,
     pub(crate) a: Reading,
     pub(crate) b: Reading,
     pub(crate) order: Order,
-    /// Whether A is read in place, along its rows, and from far away.
+    /// Whether rows of A come from far away and their elements are neighbours, so that the next ones are asked for.
     pub(crate) a_far: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
@@ -115,7 +116,10 @@ impl Task {
             Reading::Streamed
         } else if few_rows || bytes <= caches.l2 / 4 {
             Reading::InPlace
-        } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
+        } else if k > SHORT
+            && !self.is_wide(caches, tall)
+            && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2))
+        {
             Reading::InPassing
         } else {
             Reading::Packed
@@ -164,6 +168,10 @@ impl Task {
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
                 Blocks { kc: (usual.kc / 3).max(1), mc: 6 * usual.mc, ..usual }
             }
+            // A large second level keeps B, so that few rows of the transposed A can be packed along their lines.
+            (Reading::Packed, _, true) if columns && caches.keep_a_block() => {
+                Blocks { kc: usual.kc.min(SHORT), mc: 128, nc: 2 * usual.nc }
+            }
             // Tall tiles use most of each line of the transposed A, as long as blocks leave it in the second level for the tile
             // that uses the rest.
             (Reading::InPlace, ..) if self.is_upright(caches, tall) => Blocks { kc: usual.kc.min(256), ..usual },
@@ -181,6 +189,11 @@ impl Task {
     fn is_upright(&self, caches: Caches, tall: usize) -> bool {
         let &Self { m, n, k, element, .. } = self;
         tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
+    }
+
+    /// Whether a block of B had better stay in the second level, in wide strips, where tiles can be tall.
+    fn is_wide(&self, caches: Caches, tall: usize) -> bool {
+        tall >= TALL && self.m > FEW_ROWS && self.k > SHORT && caches.keep_a_block() && !self.is_upright(caches, tall)
     }
 
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
@@ -247,21 +260,29 @@ const FEW_FOR_A_BYTE: usize = 4;
 /// The most columns that are few beside the rows of a tall product.
 const NARROW: usize = 128;
 
+/// Vectors across the strips of a block of B that stays in a large second level: tiles of 8 rows ask for fewer elements of A and B a
+/// multiply-add, in fewer instructions, than those of 12.
+pub(crate) const WIDE: usize = 3;
+
 /// Tiles of fewer rows are flat: few accumulators for each element of C that they read and write.
 const TALL: usize = 12;
 
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
         let Task { m, n, k, element, .. } = *task;
-        let vectors = vectors(m);
-        let (strip, tall) = (vectors * kernel.lanes, kernel.whole[1].len());
-        let caches = Caches::of_this_core();
-        let (blocks, a_forced, b_forced, order) =
-            tuning.map_or((None, None, None, None), |t| (t.blocks, t.a, t.b, t.order));
+        let (vectors, tall) = (vectors(m), kernel.whole[1].len());
+        let Tuning { blocks, a: a_forced, b: b_forced, order, caches, .. } = tuning.copied().unwrap_or_default();
+        let caches = caches.unwrap_or_else(Caches::of_this_core);
         let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
         let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
+        let wide = matches!(b, Reading::Packed | Reading::InPlace) && order != Some(Order::RowsInside);
+        let (vectors, tall) = match wide && task.is_wide(caches, tall) {
+            true => (WIDE, kernel.whole[WIDE - 1].len()),
+            false => (vectors, tall),
+        };
+        let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
@@ -275,7 +296,7 @@ impl Plan {
             || task.writes_far(caches);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
-        let shape = (tall, 2 * kernel.lanes);
+        let shape = (tall, vectors.max(2) * kernel.lanes);
         let usual = match streams {
             true => Blocks::for_streams(caches, element, k, shape),
             false => Blocks::for_caches(caches, element, k, shape.1),
@@ -296,7 +317,7 @@ impl Plan {
             true => FEW_WAYS,
             false => usize::MAX,
         };
-        let a_far = a == Reading::InPlace && task.a_depth == 1 && m * k * element > caches.l2;
-        Self { vectors, rows, blocks, a, b, order, a_far, rows_ahead }
+        let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
+        Self { vectors, rows, tall, blocks, a, b, order, a_far, rows_ahead }
     }
 }

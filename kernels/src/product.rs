@@ -2,7 +2,7 @@
 
 use std::iter::repeat_n;
 use std::ops::Range;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 use crate::Real;
 use crate::block::Blocks;
@@ -258,7 +258,10 @@ impl<T: Real> Product<T> {
                         tiles,
                         ahead: Some(&ahead),
                         a_tile: height as isize * part.row,
-                        a_far: j == 0 && block.plan.a_far,
+                        a_later: match j == 0 && block.plan.a_far {
+                            true => (part.ptr.wrapping_offset(height as isize * part.row), part.row),
+                            false => (null(), 0),
+                        },
                         ..self.run_of(block, (j, &cut), &part)
                     };
                     let place = (block.col + j, cut.width, cut.span());
@@ -302,6 +305,7 @@ impl<T: Real> Product<T> {
     /// As [`Product::strip_by_strip`], and the strips are where they are read.
     unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
         let mut cuts = block.cuts();
+        let mut a_later = self.rows_after(block, rows);
         while let Some((j, cut)) = cuts.next() {
             let alike = cuts.alike(&cut) + 1;
             let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
@@ -319,8 +323,13 @@ impl<T: Real> Product<T> {
             let mut rest = *rows;
             for (height, tiles) in heights(rows.count, kernels.len()) {
                 for _ in 0..tiles {
-                    let run =
-                        Run { tiles: alike, b_tile: b_tile as isize, b_later, ..self.run_of(block, (j, &cut), &rest) };
+                    let run = Run {
+                        tiles: alike,
+                        a_later: std::mem::replace(&mut a_later, (null(), 0)),
+                        b_tile: b_tile as isize,
+                        b_later,
+                        ..self.run_of(block, (j, &cut), &rest)
+                    };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: as in `strip_by_strip`.
                     unsafe { self.c.multiply(kernels[height - 1], (rest.first, height), place, Way::Right, run) };
@@ -329,6 +338,15 @@ impl<T: Real> Product<T> {
             }
             cuts.next += (alike - 1) * cut.width;
         }
+    }
+
+    /// Where the rows of A after `rows` come from and their step, if that is far away.
+    fn rows_after(&self, block: &Block<T>, rows: &Rows<T>) -> (*const T, isize) {
+        if !block.plan.a_far || !self.a.along.is_plain() || !self.a.depth.is_plain() {
+            return (null(), 0);
+        }
+        let (first, step) = (self.a.at(rows.first), self.a.along.inner_stride());
+        (first.wrapping_offset(rows.count as isize * step + self.a.depth.offset(block.k)), step)
     }
 
     /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are
@@ -362,9 +380,9 @@ impl<T: Real> Product<T> {
     /// As [`Product::five_loops`]; `block.room` must have place for the strips.
     unsafe fn pack_block(&self, block: &Block<T>) {
         let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
-        let dealt = self.task(0, 0).b_in_place && block.plan.vectors == 2;
+        let dealt = self.task(0, 0).b_in_place && block.plan.vectors >= 2;
         let whole = match block.cuts().next() {
-            Some((_, cut)) if dealt && cut.is_whole_pair() => block.cuts().alike(&cut),
+            Some((_, cut)) if dealt && cut.vectors == block.plan.vectors && !cut.is_edge() => block.cuts().alike(&cut),
             _ => 0,
         };
         for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
@@ -411,7 +429,7 @@ impl<T: Real> Product<T> {
             return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
         }
         if a.along.is_plain() && a.along.is_contiguous() {
-            let width = kernel.whole[1].len();
+            let width = plan.tall;
             let rows = Rows { row: len as isize, panels: width, ..rows };
             let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
             let stride = a.depth.inner_stride();

@@ -5,7 +5,7 @@ use crate::Real;
 use crate::cache::Caches;
 use crate::cut::{Cut, heights};
 use crate::kernel::{CUT, Ends, Kernel, Run, finish, start};
-use crate::plan::vectors;
+use crate::plan::{WIDE, vectors};
 use crate::scratch::with_scratch;
 use crate::simd::Simd;
 use crate::thin::Columns;
@@ -22,11 +22,16 @@ const TINY: usize = 64;
 /// From so many rows on, the last column or two are better summed with rows on the lanes.
 const MANY: usize = 64;
 
-/// Whether the product is no more work than that cube; or A and C each fit half the second level of cache, and B a
-/// quarter.
+/// From so many rows and columns on, wide strips are better where the second level is large, on cores that feed two multiply-adds
+/// of whole vectors a cycle with few other instructions.
+const FOR_WIDE: usize = 96;
+
+/// Whether the product is no more work than that cube; or B fits a quarter of the second level of cache (of a large one, less:
+/// there a plan is worth its time sooner), and A and C twice as much each.
 #[inline(never)]
 fn fits<T>([m, n, k]: [usize; 3]) -> bool {
-    let most = Caches::of_this_core().l2 / (4 * size_of::<T>());
+    let caches = Caches::of_this_core();
+    let most = if caches.keep_a_block() { caches.l2 / 16 } else { caches.l2 / 4 } / size_of::<T>();
     m.saturating_mul(n).saturating_mul(k) <= TINY.pow(3)
         || n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most
 }
@@ -93,7 +98,9 @@ unsafe fn strips<T: Real>(
     (m, n): (usize, usize),
     turn: Option<Turn<T>>,
 ) {
-    let (vectors, a, b, c) = (vectors(m), run.a, run.b, run.c);
+    let (a, b, c) = (run.a, run.b, run.c);
+    let wide = m.min(n) >= FOR_WIDE && kernel.takes_wide() && Caches::of_this_core().keep_a_block();
+    let vectors = if wide { WIDE } else { vectors(m) };
     run.c_far = m * n > TINY * TINY;
     let (b_row, b_column) = turn.map_or((run.b_depth, 1), |turn| (1, turn.b_column));
     // SAFETY: passed on from the caller.

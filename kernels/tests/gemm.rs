@@ -3,7 +3,7 @@
 mod common;
 
 use common::matrix::{LAYOUTS, Matrix};
-use common::{Source, assert_same_bits};
+use common::{SOME_CACHES, Source, assert_same_bits};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
 use fathom_kernels::{Blocks, Isa, MatMut, MatRef, Order, Parallelism, Reading, Real, gemm, reference};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -89,7 +89,10 @@ fn everywhere<T: Real>(source: &mut Source, sizes: [usize; 3], layouts: [usize; 
         for (blocks, a) in [None, Some(small)].into_iter().flat_map(|blocks| A_READINGS.map(|a| (blocks, a))) {
             for b in B_READINGS {
                 let order = source.choose(&ORDERS);
-                case.check(&Tuning { isa, blocks, a, b, order }, Parallelism::Serial);
+                case.check(
+                    &Tuning { isa, blocks, a, b, order, caches: source.choose(&SOME_CACHES) },
+                    Parallelism::Serial,
+                );
                 compared += 1;
             }
         }
@@ -153,7 +156,9 @@ fn same_bits_on_every_path() {
     let few = [1, 2, 3, 4, 12, 13].into_iter().flat_map(|m| [1, 64, 65, 200].map(|n| [m, n, 65]));
     let deep = [1, 5, 30].into_iter().flat_map(|m| [0, 1, 64, 65, 700].map(|k| [m, 70, k]));
     let small = [[64, 64, 64], [64, 64, 65], [65, 64, 64], [64, 65, 64], [200, 3, 90]];
-    for sizes in few.chain(deep).chain(small) {
+    // Several blocks of wide strips where the second level is large.
+    let wide = [[17, 145, 129], [20, 700, 800]];
+    for sizes in few.chain(deep).chain(small).chain(wide) {
         in_random_layouts(source, sizes);
     }
     // B along its rows and along its columns for one row.
@@ -199,8 +204,8 @@ fn on_every_pool<T: Real>(source: &mut Source, pools: &[ThreadPool]) -> usize {
     let turn = source.between(0, isas.len() - 1);
     for (i, pool) in pools.iter().enumerate() {
         let (a, b, order) = (source.choose(&A_READINGS), source.choose(&B_READINGS), source.choose(&ORDERS));
-        let blocks = source.choose(&[None, Some(small)]);
-        let tuning = Tuning { isa: isas[(turn + i) % isas.len()], blocks, a, b, order };
+        let (blocks, caches) = (source.choose(&[None, Some(small)]), source.choose(&SOME_CACHES));
+        let tuning = Tuning { isa: isas[(turn + i) % isas.len()], blocks, a, b, order, caches };
         pool.install(|| {
             assert_eq!(rayon::current_num_threads(), i + 1);
             case.check(&tuning, Parallelism::Rayon);

@@ -6,7 +6,7 @@ mod common;
 
 use common::guard::{Edge, Guarded, named};
 use common::matrix::{LAYOUTS, Matrix};
-use common::{Source, assert_same_bits};
+use common::{SOME_CACHES, Source, assert_same_bits};
 use fathom_kernels::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use fathom_kernels::gemm::{Tuning, gemm_tuned};
 use fathom_kernels::{Blocks, ConvGeometry, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
@@ -62,8 +62,9 @@ fn guarded_product<T: Real>(memory: &mut [Guarded<T>; 3], [m, n, k]: [usize; 3],
         Some(Reading::Packed),
     ]);
     let order = source.choose(&[None, Some(Order::RowsInside), Some(Order::StripsInside)]);
+    let caches = source.choose(&SOME_CACHES);
     for isa in Isa::available() {
-        let tuning = Tuning { isa, blocks, a: a_reading, b: b_reading, order };
+        let tuning = Tuning { isa, blocks, a: a_reading, b: b_reading, order, caches };
         for edge in Edge::BOTH {
             let [for_a, for_b, for_c] = memory;
             let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));

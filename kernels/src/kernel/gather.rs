@@ -106,7 +106,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             steps::<T, S, MR, NV, WHOLE, PANEL>(
                 s,
                 piece.len,
-                (&mut a, &rows, a_depth),
+                (&mut a, &rows, 0, a_depth),
                 (&mut b, span as isize, 0, ends),
                 &mut acc,
             );

@@ -1,5 +1,7 @@
 //! What a kernel is told: where a run of tiles lies, and what it asks for and packs on the way.
 
+use std::ptr::null;
+
 use super::prefetch;
 use crate::Real;
 use crate::simd::Simd;
@@ -17,8 +19,9 @@ pub(crate) struct Run<'a, T> {
     pub(crate) a_row: isize,
     pub(crate) a_depth: isize,
     pub(crate) a_tile: isize,
-    /// Whether the rows of the next tile, whose elements are neighbours, are asked for before its turn.
-    pub(crate) a_far: bool,
+    /// Rows of A whose elements are neighbours and that are asked for before their turn, and from one to the next; null if none
+    /// are. With `a_tile` they are those of the next tile; otherwise the first tile asks for them.
+    pub(crate) a_later: (*const T, isize),
     /// Element (0, 0) of B.
     pub(crate) b: *const T,
     /// From a row of B to the next, and from a tile.
@@ -52,7 +55,7 @@ impl<T: Real> Run<'_, T> {
             a_row: 0,
             a_depth: 0,
             a_tile: 0,
-            a_far: false,
+            a_later: (null(), 0),
             b,
             b_depth: 0,
             b_tile: 0,

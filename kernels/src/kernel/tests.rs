@@ -1,6 +1,7 @@
 //! Every kernel of every instruction set at every edge size, on operands that touch pages which cannot be touched.
 
 use std::iter::successors;
+use std::ptr::null;
 
 use super::{Ahead, Kernel, Multiply, Run};
 use crate::cache::Caches;
@@ -121,14 +122,15 @@ impl<T: Real> Bench<T> {
                 in_tile,
                 gap: between,
             };
+            let first = for_a.place(&a, edge).as_ptr();
             let run = Run {
                 tiles: count,
                 k,
-                a: for_a.place(&a, edge).as_ptr(),
+                a: first,
                 a_row: a_row as isize,
                 a_depth: a_depth as isize,
                 a_tile: steps(0, height * a_row),
-                a_far: a_depth == 1,
+                a_later: (if a_depth == 1 { first.wrapping_add(height * a_row) } else { null() }, a_row as isize),
                 b: for_b.place(&b, edge).as_ptr(),
                 b_depth: b_depth as isize,
                 b_tile: steps(width, 0),

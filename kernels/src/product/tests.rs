@@ -1,14 +1,18 @@
 //! Products that pack, in rooms between pages that cannot be touched; and products that nobody tuned, on every
 //! instruction set.
 
+use super::Product;
 use crate::cache::Caches;
 use crate::common::guard::{Edge, named};
-use crate::common::matrix::Matrix;
-use crate::common::{Source, assert_same_bits};
+use crate::common::matrix::{LAYOUTS, Matrix};
+use crate::common::{SOME_CACHES, Source, assert_same_bits};
 use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use crate::gemm::{Tuning, gemm_tuned};
 use crate::scratch::guarded::{EDGE, LENT};
 use crate::{Blocks, ConvGeometry, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
+
+/// How many shapes are tried.
+const SHAPES: usize = 80;
 
 /// Runs `call` in guarded rooms and returns how many rooms for A and for B it was lent.
 fn in_guarded_rooms(edge: Edge, case: &str, call: impl FnOnce()) -> [usize; 2] {
@@ -35,8 +39,9 @@ fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: O
     for isa in Isa::available() {
         let readings = [Reading::Packed, Reading::InPassing].into_iter().enumerate();
         let order = source.choose(&[None, Some(Order::RowsInside), Some(Order::StripsInside)]);
+        let caches = source.choose(&SOME_CACHES);
         for ((way, reading), edge) in readings.flat_map(|reading| Edge::BOTH.map(|edge| (reading, edge))) {
-            let tuning = Tuning { isa, blocks, a: Some(Reading::Packed), b: Some(reading), order };
+            let tuning = Tuning { isa, blocks, a: Some(Reading::Packed), b: Some(reading), order, caches };
             let strides = (a.strides, b.strides, c.strides);
             let case = format!("{} {m}x{n}x{k} {strides:?} {tuning:?} in rooms at their {edge:?}", T::NAME);
             let mut found = c.clone();
@@ -55,9 +60,9 @@ fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: O
 fn products_stay_inside_the_rooms_they_pack_into() {
     let source = &mut Source::new(7);
     let (mut packed, mut in_passing) = (0, 0);
-    for shape in 0..80 {
-        // Every second shape is large enough for strips that all rows of A meet one after another.
-        let least = if shape % 2 == 0 { [1, 1, 1] } else { [13, 70, 65] };
+    for shape in 0..SHAPES {
+        // Some are large enough for strips that all rows of A meet one after another, some for blocks of wide strips.
+        let least = [[1, 1, 1], [13, 70, 65], [17, 40, 129]][shape % 3];
         let sizes = least.map(|least| source.between(least, least + 70));
         let small = Blocks { mc: source.between(1, 30), kc: source.between(1, 20), nc: source.between(1, 80) };
         for blocks in [None, Some(small)] {
@@ -67,7 +72,7 @@ fn products_stay_inside_the_rooms_they_pack_into() {
             }
         }
     }
-    let most = 80 * 2 * 2 * Edge::BOTH.len() * Isa::available().len();
+    let most = SHAPES * 2 * 2 * Edge::BOTH.len() * Isa::available().len();
     assert_eq!(packed, most);
     // A layout that forbids it falls back to another reading.
     assert!(in_passing > most / 4, "{in_passing} of {most}");
@@ -106,7 +111,7 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
         let small = Blocks { mc: source.between(1, 20), kc: source.between(1, 9), nc: source.between(1, 40) };
         for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
             let (a, b) = (Some(Reading::Packed), Some(Reading::Packed));
-            let tuning = Tuning { isa, blocks: source.choose(&[None, Some(small)]), a, b, order: None };
+            let tuning = Tuning { blocks: source.choose(&[None, Some(small)]), a, b, ..Tuning::on(isa) };
             let case = format!("seed {seed} {geometry:?} {shapes:?} {tuning:?} at its {edge:?}");
             let (mut fx, mut fw, mut fy) = (x.clone(), w.clone(), y.clone());
             let serial = Parallelism::Serial;
@@ -181,6 +186,47 @@ fn every_instruction_set_takes_the_untuned_paths() {
     // On both sides of the largest small product.
     for sizes in [[64, 64, 64], [64, 64, 65], [64, 65, 64], [65, 64, 64], [16, 128, 128], [129, 128, 16]] {
         each(sizes);
+    }
+}
+
+/// A part of one product that nobody tuned, as a thread computes it among others: the rest of C stays as it was.
+fn part_of_a_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], layouts: [usize; 3]) {
+    let a = Matrix::<T>::random(source, (m, k), layouts[0]);
+    let b = Matrix::<T>::random(source, (k, n), layouts[1]);
+    let c = Matrix::<T>::random(source, (m, n), layouts[2]);
+    let [rows, cols] = [m, n].map(|len| {
+        let first = source.between(0, len - 1);
+        first..first + source.choose(&[1, 2, len]).min(len - first)
+    });
+    let (mut whole, mut expected) = (c.clone(), c.clone());
+    reference::gemm(T::ONE, a.view(), b.view(), T::ONE, whole.view_mut());
+    for (i, j) in rows.clone().flat_map(|i| cols.clone().map(move |j| (i, j))) {
+        expected.view_mut().set(i, j, whole.view().get(i, j));
+    }
+    for isa in Isa::available() {
+        let mut found = c.clone();
+        let product = Product::of((T::ONE, a.view()), b.view(), (T::ONE, found.view_mut())).oriented();
+        let seen = if product.c.rows.len() == m { [rows.clone(), cols.clone()] } else { [cols.clone(), rows.clone()] };
+        let [seen_rows, seen_cols] = seen;
+        // SAFETY: the operands are views, and the part is this task's alone.
+        unsafe { product.compute(crate::gemm::kernel(isa), None, seen_rows, seen_cols) };
+        assert_same_bits(&found.values, &expected.values, || {
+            format!("{} {isa} rows {rows:?} columns {cols:?} of {m}x{n}x{k} layouts {layouts:?}", T::NAME)
+        });
+    }
+}
+
+#[test]
+fn parts_of_a_product_leave_the_rest_alone() {
+    let source = &mut Source::new(12);
+    for shape in 0..300 {
+        let [m, k] = [(); 2].map(|()| source.between(2, 90));
+        // More columns than rows, so that a transposed product is known by its shape.
+        let n = m + 1 + shape % 40;
+        let deep = if shape % 10 == 0 { 20 * k } else { k };
+        let layouts = [(); 3].map(|()| source.between(0, LAYOUTS - 1));
+        part_of_a_product::<f32>(source, [m, n, deep], layouts);
+        part_of_a_product::<f64>(source, [m, n, deep], layouts);
     }
 }
 
