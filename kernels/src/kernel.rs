@@ -86,8 +86,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `panel[MR - 1]`: two whole vectors wide, for packed strips.
     pub(crate) panel: &'static [Multiply<T>],
-    /// `packing[MR - 1]`: two whole vectors wide, with a look at [`Ahead`].
-    pub(crate) packing: &'static [Multiply<T>],
+    /// `packing[NV - 2][MR - 1]`: of two or three whole vectors, with a look at [`Ahead`].
+    pub(crate) packing: &'static [&'static [Multiply<T>]],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// `scan[NV - 1][MR - 1]`: for tiles whose columns are neighbouring pixels; see [`scanline`].
@@ -195,6 +195,8 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut a = groups::<T, MR>(a_tile, a_row);
         let mut b = b_tile;
         let mut left = k;
+        // Each of the later rows is asked for a line at a time.
+        let (mut line, per_line) = (later.0, LINE / size_of::<T>());
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
             if LOOK == PACK {
@@ -208,14 +210,17 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     );
                     ahead.copy_row::<S, NV>(s);
                     left -= ahead.gap;
+                    if !line.is_null() {
+                        ask_for_rows::<T, MR>((line, later.1));
+                        line = line.wrapping_add(per_line);
+                    }
                 }
             }
-            // Each of the later rows is asked for a line at a time.
-            let (mut line, stretch) = (later.0, if later.0.is_null() { k } else { LINE / size_of::<T>() });
+            let stretch = if line.is_null() { k } else { per_line };
             while left > 0 {
                 if !line.is_null() {
                     ask_for_rows::<T, MR>((line, later.1));
-                    line = line.wrapping_add(stretch);
+                    line = line.wrapping_add(per_line);
                 }
                 let count = left.min(stretch);
                 steps::<T, S, MR, NV, END, LOOK>(

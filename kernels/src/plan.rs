@@ -13,8 +13,8 @@ pub enum Reading {
     InPlace,
     /// Where it is, from far away: a few rows of it at a time, asked for in good time.
     Streamed,
-    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside, and
-    /// all of a block's first otherwise.
+    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; each block of wide
+    /// strips while the one before it is; and all of a block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) order: Order,
     /// Whether rows of A come from far away and their elements are neighbours, so that the next ones are asked for.
     pub(crate) a_far: bool,
+    /// Whether each block of B is packed while the one before it is multiplied.
+    pub(crate) passes: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
 }
@@ -107,7 +109,8 @@ impl Task {
         let (bytes, few_strips) = (k * n * element, n <= 8 * lanes);
         // Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
         let few_rows = m <= if tall < TALL { tall } else { FEW_ROWS };
-        let some_rows = tall >= TALL && m <= SOME_ROWS && !few_strips;
+        let wide = self.is_wide(caches, tall);
+        let some_rows = tall >= TALL && m <= if wide { SOME_ROWS / 2 } else { SOME_ROWS } && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
         } else if self.is_upright(caches, tall) {
@@ -116,10 +119,10 @@ impl Task {
             Reading::Streamed
         } else if few_rows || bytes <= caches.l2 / 4 {
             Reading::InPlace
-        } else if k > SHORT
-            && !self.is_wide(caches, tall)
-            && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2))
-        {
+        } else if wide {
+            // Blocks that two rooms share are small, and many rows had rather read large ones.
+            if m <= WORTH_PASSING { Reading::InPassing } else { Reading::Packed }
+        } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
         } else {
             Reading::Packed
@@ -251,6 +254,9 @@ pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles.
 const SOME_ROWS: usize = 96;
 
+/// Up to this many rows, packing a block takes so long beside multiplying it that it had better be done meanwhile.
+const WORTH_PASSING: usize = 112;
+
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
 
@@ -277,8 +283,11 @@ impl Plan {
         let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
-        let wide = matches!(b, Reading::Packed | Reading::InPlace) && order != Some(Order::RowsInside);
-        let (vectors, tall) = match wide && task.is_wide(caches, tall) {
+        let wide = task.is_wide(caches, tall)
+            && b != Reading::Streamed
+            && order != Some(Order::RowsInside)
+            && kernel.takes_wide();
+        let (vectors, tall) = match wide {
             true => (WIDE, kernel.whole[WIDE - 1].len()),
             false => (vectors, tall),
         };
@@ -292,13 +301,15 @@ impl Plan {
             || m <= FEW_ROWS
             || k <= SHORT
             || tall < TALL && n > 4 * strip
+            || wide
             || task.is_upright(caches, tall)
             || task.writes_far(caches);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
+        let passes = wide && b == Reading::InPassing;
         let shape = (tall, vectors.max(2) * kernel.lanes);
         let usual = match streams {
-            true => Blocks::for_streams(caches, element, k, shape),
+            true => Blocks::for_streams(caches, element, k, shape, if passes { 2 } else { 1 }),
             false => Blocks::for_caches(caches, element, k, shape.1),
         };
 
@@ -318,6 +329,11 @@ impl Plan {
             false => usize::MAX,
         };
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
-        Self { vectors, rows, tall, blocks, a, b, order, a_far, rows_ahead }
+        Self { vectors, rows, tall, blocks, a, b, order, passes, a_far, rows_ahead }
+    }
+
+    /// Whether each strip of B is packed while the one before it meets the rows of A.
+    pub(crate) fn packs_by_strips(&self) -> bool {
+        self.b == Reading::InPassing && self.order == Order::RowsInside
     }
 }

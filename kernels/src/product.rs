@@ -16,11 +16,13 @@ use crate::small::{SHORT_TURN, is_small, small_turned};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
+mod passing;
 mod rows;
 #[cfg(all(test, unix))]
 mod tests;
 mod transposed;
 
+use passing::Passing;
 use rows::Rows;
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
@@ -185,25 +187,37 @@ impl<T: Real> Product<T> {
         } else {
             PANEL_PAD * (nc.min(cols.len()) / kernel.lanes + 1) + kc * (nc.min(cols.len()) + strip)
         };
-        with_scratch::<T, ()>([a_room, b_room], |[a_room, b_room]| {
-            // LOOP 5: blocks of columns of C and B
-            for (col, width) in steps(cols.clone(), nc) {
-                // LOOP 4: blocks of k. All but the first start their chains from the C of the one before.
-                for (k, len) in steps(0..self.a.depth.len(), kc) {
-                    let beta = if k == 0 { self.beta } else { T::ONE };
-                    let block = Block { kernel, plan, col, width, k, len, beta, room: b_room };
+        let rooms = if plan.passes { 2 } else { 1 };
+        with_scratch::<T, ()>([a_room, rooms * b_room], |[a_room, b_rooms]| {
+            // LOOP 5: blocks of columns of C and B. LOOP 4: blocks of k; all but the first start their chains from the C of the one
+            // before.
+            let depths = steps(0..self.a.depth.len(), kc);
+            let parts = steps(cols, nc).flat_map(|cols| depths.clone().map(move |depth| (cols, depth)));
+            let blocks = parts.enumerate().map(|(at, ((col, width), (k, len)))| {
+                let beta = if k == 0 { self.beta } else { T::ONE };
+                Block { kernel, plan, col, width, k, len, beta, room: b_rooms.wrapping_add(at % rooms * b_room) }
+            });
+            let (mut blocks, mut is_packed) = (blocks.peekable(), plan.packs_by_strips());
+            while let Some(block) = blocks.next() {
+                let next = blocks.peek().filter(|_| plan.passes);
+                let mut passing = next.map(|next| Passing::new(next, &block, rows.len()));
+                // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
+                unsafe {
+                    if !is_packed && !plan.b.is_in_place() {
+                        self.pack_block(&block);
+                    }
                     // LOOP 3: blocks of rows of C and A
                     for (row, height) in steps(rows.clone(), mc) {
-                        let first = row == rows.start;
-                        // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
-                        unsafe {
-                            let a = self.rows_of_a(kernel, plan, (row, height), (k, len), a_room);
-                            // LOOPS 2 and 1
-                            match plan.order {
-                                Order::RowsInside => self.strip_by_strip(&block, &a, first),
-                                Order::StripsInside => self.row_by_row(&block, &a, first),
-                            }
+                        let a = self.rows_of_a(kernel, plan, (row, height), (block.k, block.len), a_room);
+                        // LOOPS 2 and 1
+                        match plan.order {
+                            Order::RowsInside => self.strip_by_strip(&block, &a, row == rows.start),
+                            Order::StripsInside => self.row_by_row(&block, &a, passing.as_mut()),
                         }
+                    }
+                    if let Some(passing) = passing {
+                        passing.finish(self);
+                        is_packed = true;
                     }
                 }
             }
@@ -214,13 +228,10 @@ impl<T: Real> Product<T> {
     /// strips may have to be packed.
     ///
     /// # Safety
-    /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless `first`.
+    /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless they are packed one by one
+    /// and this is the `first`.
     unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        let pack = first && block.plan.b == Reading::InPassing;
-        if first && block.plan.b == Reading::Packed {
-            // SAFETY: passed on from the caller.
-            unsafe { self.pack_block(block) };
-        }
+        let pack = first && block.plan.packs_by_strips();
         let mut packed = false;
         let mut cuts = block.cuts().peekable();
         while let Some((j, cut)) = cuts.next() {
@@ -250,7 +261,7 @@ impl<T: Real> Product<T> {
                     .filter(|&(_, tiles)| tiles > 0)
                 {
                     let kernels = match cut.is_whole_pair() {
-                        true if ahead.rows > 0 => cut.kernel.packing,
+                        true if ahead.rows > 0 => cut.kernel.packing[0],
                         true if !block.plan.b.is_in_place() => cut.kernel.panel,
                         _ => cut.tiles(),
                     };
@@ -278,38 +289,40 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// Each few rows of `a` meet all strips of a block.
+    /// Each few rows of `a` meet all strips of a block, and pack a part of the next one if it is `passing`.
     ///
     /// # Safety
-    /// As [`Product::strip_by_strip`].
-    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        if first && !block.plan.b.is_in_place() {
-            // SAFETY: passed on from the caller.
-            unsafe { self.pack_block(block) };
-        }
+    /// As [`Product::strip_by_strip`], and the strips are where they are read.
+    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, mut passing: Option<&mut Passing<'_, T>>) {
         for part in a.parts() {
             let mut part = part;
             let most = block.kernel.whole[block.plan.vectors - 1].len().min(block.plan.rows);
             for height in heights(part.count, most).into_iter().flat_map(|(height, tiles)| repeat_n(height, tiles)) {
                 let rows = Rows { count: height, ..part };
                 // SAFETY: rows of this block.
-                unsafe { self.row_of_tiles(block, &rows) };
+                unsafe { self.row_of_tiles(block, &rows, passing.as_deref()) };
+                if let Some(passing) = &mut passing {
+                    passing.advance();
+                }
                 part = part.after(height);
             }
         }
     }
 
-    /// The rows of one tile meet all strips of a block, the whole ones in one run.
+    /// The rows of one tile meet all strips of a block, the whole ones in one run, or in one each while something is to be packed.
     ///
     /// # Safety
-    /// As [`Product::strip_by_strip`], and the strips are where they are read.
-    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
+    /// As [`Product::row_by_row`].
+    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>, passing: Option<&Passing<'_, T>>) {
         let mut cuts = block.cuts();
         let mut a_later = self.rows_after(block, rows);
         while let Some((j, cut)) = cuts.next() {
-            let alike = cuts.alike(&cut) + 1;
+            let strip = j / block.strip();
+            let ahead = passing.and_then(|passing| passing.ahead(self, strip));
+            let alike = if ahead.is_some() { 1 } else { cuts.alike(&cut) + 1 };
             let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
             let kernels = match block.plan.b {
+                _ if ahead.is_some() => cut.kernel.packing[cut.vectors - 2],
                 Reading::Streamed if alike > 2 => cut.kernel.streaming[cut.vectors - 1],
                 reading if cut.is_whole_pair() && !reading.is_in_place() => cut.kernel.panel,
                 _ => cut.tiles(),
@@ -325,7 +338,11 @@ impl<T: Real> Product<T> {
                 for _ in 0..tiles {
                     let run = Run {
                         tiles: alike,
-                        a_later: std::mem::replace(&mut a_later, (null(), 0)),
+                        a_later: match (passing, &ahead) {
+                            (Some(passing), Some(_)) => passing.later(a_later, strip),
+                            _ => std::mem::replace(&mut a_later, (null(), 0)),
+                        },
+                        ahead: ahead.as_ref(),
                         b_tile: b_tile as isize,
                         b_later,
                         ..self.run_of(block, (j, &cut), &rest)
@@ -381,10 +398,7 @@ impl<T: Real> Product<T> {
     unsafe fn pack_block(&self, block: &Block<T>) {
         let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
         let dealt = self.task(0, 0).b_in_place && block.plan.vectors >= 2;
-        let whole = match block.cuts().next() {
-            Some((_, cut)) if dealt && cut.vectors == block.plan.vectors && !cut.is_edge() => block.cuts().alike(&cut),
-            _ => 0,
-        };
+        let whole = if dealt { block.whole_strips() } else { 0 };
         for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
             let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
             let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
@@ -480,6 +494,11 @@ impl<T: Real> Block<'_, T> {
         Cuts { kernel: self.kernel, vectors: self.plan.vectors, next: 0, end: self.width }
     }
 
+    /// Strips of all the plan's vectors.
+    fn whole_strips(&self) -> usize {
+        self.cuts().take_while(|(_, cut)| cut.vectors == self.plan.vectors && !cut.is_edge()).count()
+    }
+
     fn panel(&self, j: usize) -> *mut T {
         self.room.wrapping_add(j * self.len + j / self.strip() * PANEL_PAD)
     }
@@ -496,6 +515,6 @@ impl<T: Real> Block<'_, T> {
 }
 
 /// The starts and lengths of the pieces of `range` that are `step` long, but for the last.
-fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = (usize, usize)> {
+fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     range.clone().step_by(step).map(move |start| (start, step.min(range.end - start)))
 }

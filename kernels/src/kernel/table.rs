@@ -82,7 +82,7 @@ macro_rules! kernel_table {
                         &[tiles::<T, 1, 8, WHOLE, STREAM>],
                     ],
                     panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
-                    packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
+                    packing: &[&[$(tiles::<T, $two, 2, WHOLE, PACK>),+], &[$(tiles::<T, $three, 3, WHOLE, PACK>),+]],
                     gather: &[
                         &[
                             gather::<T, 1, 1>,

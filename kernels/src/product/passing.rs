@@ -1,0 +1,80 @@
+//! A block of B that is packed while the one before it is multiplied.
+
+use std::ptr::null;
+
+use super::{Block, Product};
+use crate::Real;
+use crate::kernel::Ahead;
+
+/// The next block, of whose strips each tile packs a few rows.
+pub(super) struct Passing<'a, T: 'static> {
+    next: &'a Block<'a, T>,
+    /// Whole strips that both blocks have.
+    strips: usize,
+    /// Rows of a strip that a tile packs, and the multiply-adds of a chain before each.
+    in_tile: usize,
+    gap: usize,
+    /// Rows of each of these strips that are packed.
+    done: usize,
+}
+
+impl<'a, T: Real> Passing<'a, T> {
+    /// Packs `next` while `rows` rows of A meet `block`.
+    pub(super) fn new(next: &'a Block<'a, T>, block: &Block<'_, T>, rows: usize) -> Self {
+        let tiles = rows.div_ceil(block.plan.tall);
+        let in_tile = next.len.div_ceil(tiles).min(block.len);
+        // Steps are unrolled by four.
+        let gap = match block.len / in_tile {
+            few @ ..4 => few,
+            many => many / 4 * 4,
+        };
+        let strips = next.whole_strips().min(block.whole_strips());
+        Self { next, strips, in_tile, gap, done: 0 }
+    }
+
+    /// What a tile of strip `strip` packs, if anything is left.
+    pub(super) fn ahead(&self, product: &Product<T>, strip: usize) -> Option<Ahead<T>> {
+        let rows = self.in_tile.min(self.next.len - self.done);
+        if strip >= self.strips || rows == 0 {
+            return None;
+        }
+        let (j, from_row) = (strip * self.next.strip(), product.b.depth.inner_stride());
+        Some(Ahead {
+            from: product.source(self.next, j).wrapping_offset(self.done as isize * from_row),
+            from_row,
+            to: self.next.panel(j).wrapping_add(self.done * self.next.strip()),
+            rows,
+            in_tile: self.in_tile,
+            gap: self.gap,
+        })
+    }
+
+    /// Of the rows of A that a tile asks for a line after each row that it packs, those that are the turn of strip `strip`.
+    pub(super) fn later(&self, (rows, step): (*const T, isize), strip: usize) -> (*const T, isize) {
+        let depth = strip * self.in_tile * (LINE / size_of::<T>());
+        if rows.is_null() || depth >= self.next.len { (null(), 0) } else { (rows.wrapping_add(depth), step) }
+    }
+
+    /// A tile of each strip is done.
+    pub(super) fn advance(&mut self) {
+        self.done = (self.done + self.in_tile).min(self.next.len);
+    }
+
+    /// Packs what is left.
+    ///
+    /// # Safety
+    /// The next block's room must have place for its strips.
+    pub(super) unsafe fn finish(self, product: &Product<T>) {
+        let strips = self.strips * self.next.strip();
+        for (j, cut) in self.next.cuts() {
+            let done = if j < strips { self.done } else { 0 };
+            if done < self.next.len {
+                // SAFETY: passed on from the caller.
+                unsafe { product.pack_strip(self.next, (j, &cut), (done, self.next.len - done)) };
+            }
+        }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
