@@ -109,7 +109,7 @@ impl Task {
         let (bytes, few_strips) = (k * n * element, n <= 8 * lanes);
         // Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
         let few_rows = m <= if tall < TALL { tall } else { FEW_ROWS };
-        let wide = self.is_wide(caches, tall);
+        let wide = self.is_wide(caches, lanes, tall);
         let some_rows = tall >= TALL && m <= if wide { SOME_ROWS / 2 } else { SOME_ROWS } && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
@@ -137,7 +137,8 @@ impl Task {
         // Of elements that have gaps between them, lines hold few, which many strips would read again and again.
         let gaps = self.a_row != 1 && self.a_depth != 1 && n > 2 * NARROW && k > SHORT && !b.is_in_place();
         let packed = if tall >= TALL {
-            folded && b == Reading::Streamed && m > FEW_WAYS || gaps
+            let upright = caches.keep_a_block() && self.is_upright(caches, tall);
+            folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
             let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
@@ -168,6 +169,10 @@ impl Task {
             (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
             // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
             // to A.
+            // The lines of a few rows of A that lie far apart meet all of B while they are near.
+            (Reading::Packed, ..) if self.is_upright(caches, tall) => {
+                Blocks { kc: usual.kc.min(SHORT), mc: 256, ..usual }
+            }
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
                 Blocks { kc: (usual.kc / 3).max(1), mc: 6 * usual.mc, ..usual }
             }
@@ -195,8 +200,9 @@ impl Task {
     }
 
     /// Whether a block of B had better stay in the second level, in wide strips, where tiles can be tall.
-    fn is_wide(&self, caches: Caches, tall: usize) -> bool {
-        tall >= TALL && self.m > FEW_ROWS && self.k > SHORT && caches.keep_a_block() && !self.is_upright(caches, tall)
+    fn is_wide(&self, caches: Caches, lanes: usize, tall: usize) -> bool {
+        let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * lanes && self.k > SHORT;
+        worth && tall >= TALL && caches.keep_a_block() && !self.is_upright(caches, tall)
     }
 
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
@@ -283,7 +289,7 @@ impl Plan {
         let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
-        let wide = task.is_wide(caches, tall)
+        let wide = task.is_wide(caches, kernel.lanes, tall)
             && b != Reading::Streamed
             && order != Some(Order::RowsInside)
             && kernel.takes_wide();
@@ -291,7 +297,7 @@ impl Plan {
             true => (WIDE, kernel.whole[WIDE - 1].len()),
             false => (vectors, tall),
         };
-        let strip = vectors * kernel.lanes;
+        let (strip, passes) = (vectors * kernel.lanes, wide && b == Reading::InPassing);
         let streamed = b == Reading::Streamed;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
@@ -301,12 +307,11 @@ impl Plan {
             || m <= FEW_ROWS
             || k <= SHORT
             || tall < TALL && n > 4 * strip
-            || wide
-            || task.is_upright(caches, tall)
+            || passes
+            || task.is_upright(caches, tall) && !caches.keep_a_block()
             || task.writes_far(caches);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
-        let passes = wide && b == Reading::InPassing;
         let shape = (tall, vectors.max(2) * kernel.lanes);
         let usual = match streams {
             true => Blocks::for_streams(caches, element, k, shape, if passes { 2 } else { 1 }),
