@@ -205,7 +205,8 @@ impl<T: Real> Product<T> {
             return part(0..m, 0..n);
         }
         let nanoseconds = nanoseconds::<T>(shape);
-        let grid = Grid::new(shape, vectors(m) * kernel.lanes, rayon::current_num_threads(), nanoseconds);
+        let strip = vectors(m) * kernel.lanes;
+        let grid = Grid::new(shape, strip, keeps_blocks::<T>(shape), rayon::current_num_threads(), nanoseconds);
         let shared = team::share(grid.pieces(), nanoseconds, &|piece| {
             let (rows, cols) = grid.piece(piece);
             part(rows, cols);
@@ -228,6 +229,12 @@ fn nanoseconds<T>([m, n, k]: [usize; 3]) -> usize {
     (madds / 200).saturating_add(elements / 40).saturating_mul(size_of::<T>())
 }
 
+/// Whether blocks of B are packed and stay in the second level of cache.
+fn keeps_blocks<T>([_, n, k]: [usize; 3]) -> bool {
+    let caches = Caches::of_this_core();
+    k > SHORT && caches.keep_a_block() && k * n * size_of::<T>() > caches.l2 / 4
+}
+
 /// C cut into pieces for several threads.
 struct Grid {
     shape: [usize; 2],
@@ -237,12 +244,17 @@ struct Grid {
 
 impl Grid {
     /// Pieces of whole strips of `strip` columns, about square, so that little of A and B is read twice; but of whole rows
-    /// where `k` is short and writing C is what takes the time.
-    fn new([m, n, k]: [usize; 3], strip: usize, threads: usize, nanoseconds: usize) -> Self {
+    /// where `k` is short and writing C is what takes the time, and of whole columns where packed blocks of B are `kept` in the second
+    /// level, so that each is packed once.
+    fn new([m, n, k]: [usize; 3], strip: usize, kept: bool, threads: usize, nanoseconds: usize) -> Self {
         let most = if m <= FEW_ROWS { 2 } else { 4 } * threads;
         let pieces = (nanoseconds / PIECE).clamp(threads, most);
         let square = (pieces * n).div_ceil(m.max(1)).isqrt();
-        let across = if k <= SHORT && m > pieces * ROWS { 1 } else { square.clamp(1, n.div_ceil(strip)).min(pieces) };
+        let across = match k <= SHORT && m > pieces * ROWS {
+            true => 1,
+            false if kept => n.div_ceil(4 * strip).clamp(1, pieces),
+            false => square.clamp(1, n.div_ceil(strip)).min(pieces),
+        };
         let cols = n.div_ceil(across).next_multiple_of(strip);
         let down = pieces.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
         let rows = m.div_ceil(down).next_multiple_of(if m > ROWS { ROWS } else { 1 });
@@ -274,8 +286,9 @@ mod tests {
         for [m, n] in [[1, 1], [1, 4096], [4096, 1], [5, 70], [64, 64], [100, 100], [1000, 33], [192, 192], [257, 1025]]
         {
             for threads in [2, 3, 8, 64] {
-                for (k, nanoseconds) in [(9, 0), (9, 100_000), (100, 5_000), (100, 100_000), (1000, 10_000_000)] {
-                    let grid = Grid::new([m, n, k], 16, threads, nanoseconds);
+                let works = [(9, 0), (9, 100_000), (100, 5_000), (100, 100_000), (1000, 10_000_000)];
+                for ((k, nanoseconds), kept) in works.into_iter().flat_map(|work| [(work, false), (work, true)]) {
+                    let grid = Grid::new([m, n, k], 16, kept, threads, nanoseconds);
                     let mut covered = vec![0; m * n];
                     for index in 0..grid.pieces() {
                         let (rows, cols) = grid.piece(index);

@@ -117,7 +117,7 @@ impl Task {
             Reading::Packed
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
-        } else if few_rows || bytes <= caches.l2 / 4 {
+        } else if few_rows || bytes <= caches.l2 / 4 && !(wide && self.is_aliased(self.b_row)) {
             Reading::InPlace
         } else if wide {
             // Blocks that two rooms share are small, and many rows had rather read large ones.
