@@ -28,18 +28,18 @@ impl Blocks {
 
     /// The sizes where strips of `strip` columns stream past one tile's rows of A, `tall` of them: these take half of the
     /// first level. A block of A takes three eighths of the second level, if it is packed; a block of B is a small share
-    /// of the third, for it is packed and read again at once. A large second level holds the block of B instead, and a tile's rows
-    /// of A are packed when their turn comes.
+    /// of the third, for it is packed and read again at once. A large second level holds the block of B instead, or `rooms` of
+    /// them, and a tile's rows of A are packed when their turn comes.
     pub(crate) fn for_streams(
         caches: Caches,
         element: usize,
         k: usize,
         (tall, strip): (usize, usize),
-        of_b: usize,
+        rooms: usize,
     ) -> Self {
         let kc = even(k, (caches.l1 / 2 / element / tall).max(64), 1);
         if caches.keep_a_block() {
-            return Self { mc: tall, kc, nc: (caches.l2 / 2 / of_b / element / kc).max(4 * strip) };
+            return Self { mc: tall, kc, nc: (caches.l2 / 2 / rooms / element / kc).max(4 * strip) };
         }
         let mc = (caches.l2 / 8 * 3 / element / kc).max(4 * tall);
         let nc = (caches.l3 / 16).max(caches.l2 * 2) / element / kc;

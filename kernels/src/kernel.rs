@@ -31,6 +31,7 @@ mod opaque;
 mod prefetch;
 mod run;
 pub(crate) mod scanline;
+mod steps;
 mod table;
 #[cfg(all(test, unix))]
 mod tests;
@@ -39,6 +40,7 @@ pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Run};
+use steps::steps;
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
@@ -180,7 +182,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let b_later = run.b_later;
-    let mut later = run.a_later;
+    let mut later = Later { line: run.a_later.0, row: run.a_later.1 };
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
@@ -195,8 +197,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut a = groups::<T, MR>(a_tile, a_row);
         let mut b = b_tile;
         let mut left = k;
-        // Each of the later rows is asked for a line at a time.
-        let (mut line, per_line) = (later.0, LINE / size_of::<T>());
+        let mut asked = later;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
             if LOOK == PACK {
@@ -210,18 +211,12 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     );
                     ahead.copy_row::<S, NV>(s);
                     left -= ahead.gap;
-                    if !line.is_null() {
-                        ask_for_rows::<T, MR>((line, later.1));
-                        line = line.wrapping_add(per_line);
-                    }
+                    asked.ask::<MR>();
                 }
             }
-            let stretch = if line.is_null() { k } else { per_line };
+            let stretch = if asked.line.is_null() { k } else { LINE / size_of::<T>() };
             while left > 0 {
-                if !line.is_null() {
-                    ask_for_rows::<T, MR>((line, later.1));
-                    line = line.wrapping_add(per_line);
-                }
+                asked.ask::<MR>();
                 let count = left.min(stretch);
                 steps::<T, S, MR, NV, END, LOOK>(
                     s,
@@ -235,7 +230,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         }
         // SAFETY: as above.
         unsafe { finish::<T, S, MR, NV, END>(s, &acc, (c_tile, c_row), ends) };
-        later.0 = if run.a_tile == 0 || later.0.is_null() { null() } else { later.0.wrapping_offset(run.a_tile) };
+        later = later.after(run.a_tile);
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
@@ -262,12 +257,35 @@ fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usiz
     }
 }
 
-/// Asks for a line of each of `MR` rows of A.
-#[inline(always)]
-fn ask_for_rows<T, const MR: usize>((mut a, a_row): (*const T, isize)) {
-    for _ in 0..MR {
-        prefetch_far(a, 1);
-        a = a.wrapping_offset(a_row);
+/// Rows of A that are asked for before their turn, a line of each at a time.
+#[derive(Clone, Copy)]
+struct Later<T> {
+    /// The next line of the first one; null if none are left to ask for.
+    line: *const T,
+    /// From a row to the next.
+    row: isize,
+}
+
+impl<T> Later<T> {
+    /// Asks for a line of each of `MR` rows.
+    #[inline(always)]
+    fn ask<const MR: usize>(&mut self) {
+        if self.line.is_null() {
+            return;
+        }
+        let mut a = self.line;
+        for _ in 0..MR {
+            prefetch_far(a, 1);
+            a = a.wrapping_offset(self.row);
+        }
+        self.line = self.line.wrapping_add(LINE / size_of::<T>());
+    }
+
+    /// Those of the tile `a_tile` on, if tiles take different rows.
+    #[inline(always)]
+    fn after(self, a_tile: isize) -> Self {
+        let line = if a_tile == 0 || self.line.is_null() { null() } else { self.line.wrapping_offset(a_tile) };
+        Self { line, ..self }
     }
 }
 
@@ -370,112 +388,6 @@ pub(crate) unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usiz
             }
         }
         start = start.wrapping_offset(c_row);
-    }
-}
-
-/// `count` multiply-adds in each chain of a tile; moves on in A and B.
-///
-/// # Safety
-/// The elements of A and B must be readable.
-#[inline(always)]
-unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
-    s: S,
-    count: usize,
-    (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
-    (b, b_depth, b_later, ends): (&mut *const T, isize, isize, Ends<T, S>),
-    acc: &mut [[S::Vector; NV]; MR],
-) {
-    let mut left = count;
-    // SAFETY: passed on from the caller.
-    unsafe {
-        let panel = (NV * S::LANES) as isize;
-        let (in_panel, many) =
-            (matches!(LOOK, PANEL | PACK) && b_depth == panel, LOOK == NEAR && MR * NV >= MANY_CHAINS);
-        if a_depth == 1 && (in_panel || many) {
-            // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
-            // beside the multiply-adds.
-            while left >= UNROLL {
-                for u in 0..UNROLL {
-                    step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
-                    *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
-                }
-                for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-                    *a = unseen(a.wrapping_add(UNROLL));
-                }
-                left -= UNROLL;
-            }
-        } else if a_row == 1 && many {
-            // The elements that a step needs are neighbours.
-            let mut first = a[0];
-            for _ in 0..left {
-                let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
-                step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
-                first = first.wrapping_offset(a_depth);
-                *b = b.wrapping_offset(b_depth);
-            }
-            *a = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
-            left = 0;
-        }
-        for _ in 0..left {
-            if LOOK == STREAM {
-                prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
-            }
-            step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
-            for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
-                *a = unseen(a.wrapping_offset(a_depth));
-            }
-            *b = b.wrapping_offset(b_depth);
-        }
-    }
-}
-
-/// A pointer of which the compiler sees no relation to others, so that it keeps offsets from it rather than many pointers.
-#[inline(always)]
-fn unseen<T>(p: *const T) -> *const T {
-    p.with_addr(opaque_here(p.addr() as isize) as usize)
-}
-
-const MANY_CHAINS: usize = 12;
-
-/// Steps that share the moving of their pointers, where they can.
-const UNROLL: usize = 4;
-
-/// One multiply-add in each chain of a tile, `ahead` elements on in A's rows.
-///
-/// # Safety
-/// The elements of A and B must be readable.
-#[inline(always)]
-unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
-    s: S,
-    (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
-    b: *const T,
-    ends: Ends<T, S>,
-    acc: &mut [[S::Vector; NV]; MR],
-) {
-    // SAFETY: passed on from the caller.
-    unsafe {
-        let mut bs = [s.splat(T::ZERO); NV];
-        for (j, v) in bs.iter_mut().enumerate() {
-            *v = read::<T, S, NV, END>(s, b, j, ends);
-        }
-        // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
-        for g in 0..MR.div_ceil(GROUP) {
-            let a = a[g].wrapping_add(ahead);
-            for (r, &row) in rows.iter().enumerate() {
-                let i = g * GROUP + r;
-                if i < MR {
-                    let ai = *a.offset(row);
-                    let (ai, low) = if END == HALF { s.splats(ai) } else { (s.splat(ai), s.narrow().splat(T::ZERO)) };
-                    for j in 0..NV {
-                        let (v, bj) = (&mut acc[i][j], bs[j]);
-                        *v = match END {
-                            HALF if j == NV - 1 => s.widen(s.narrow().mul_add(low, s.low(bj), s.low(*v))),
-                            _ => s.mul_add(ai, bj, *v),
-                        };
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -23,7 +23,7 @@ mod tests;
 mod transposed;
 
 use passing::Passing;
-use rows::Rows;
+use rows::{PAD, Rows};
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
@@ -423,55 +423,12 @@ impl<T: Real> Product<T> {
         // SAFETY: the strip is part of B; the caller vouches for the room.
         unsafe { self.b.pack_panel(cut.kernel, (block.col + j, cut.width), (block.k + row, rows), panel) };
     }
-
-    /// Rows `row..row + height` of A, `k..k + len` deep, where they are or packed into `room`.
-    ///
-    /// # Safety
-    /// As [`Product::compute`]; `room` must have place for the rows and a line each if the plan packs them.
-    unsafe fn rows_of_a(
-        &self,
-        kernel: &Kernel<T>,
-        plan: &Plan,
-        (row, height): (usize, usize),
-        (k, len): (usize, usize),
-        room: *mut T,
-    ) -> Rows<T> {
-        let a = &self.a;
-        let rows = Rows { first: row, count: height, ptr: room.cast_const(), row: 1, depth: 1, panels: 0 };
-        if plan.a.is_in_place() {
-            let ptr = a.ptr.wrapping_offset(a.along.offset(row) + a.depth.offset(k));
-            return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
-        }
-        if a.along.is_plain() && a.along.is_contiguous() {
-            let width = plan.tall;
-            let rows = Rows { row: len as isize, panels: width, ..rows };
-            let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
-            let stride = a.depth.inner_stride();
-            for (from, count) in steps(0..len, STREAMS) {
-                let source = (a.at(row).wrapping_offset(a.depth.offset(k + from)), stride);
-                // SAFETY: the panels are `width` wide, and the ranges are those of the caller.
-                unsafe { (kernel.deal)(source, (whole, width), count, (room.wrapping_add(from * width), width * len)) };
-                for part in rows.parts().skip(whole) {
-                    let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
-                    // SAFETY: the panels of all parts together are `height` wide.
-                    unsafe { a.pack_panel(kernel, (part.first, part.count), (k + from, count), panel) };
-                }
-            }
-            return rows;
-        }
-        // SAFETY: the room has place for `height` rows, a line apart; the ranges are those of the caller.
-        unsafe { a.pack_rows(kernel, (row, height), (k, len), (room, len + PAD)) };
-        Rows { row: (len + PAD) as isize, ..rows }
-    }
 }
 
 /// How many tiles before its turn a strip that streams is asked for.
 const LATER: isize = 2;
 
-/// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
-const PAD: usize = 16;
-
-/// Elements between the panels of B, for the same reason.
+/// Elements between the panels of B, for the same reason as [`PAD`].
 const PANEL_PAD: usize = 8 * PAD;
 
 /// What the strips of a block share.

@@ -1,7 +1,9 @@
 //! Rows of A, where they are or packed.
 
-use super::steps;
+use super::{Product, steps};
 use crate::Real;
+use crate::kernel::Kernel;
+use crate::plan::{Plan, STREAMS};
 
 /// Rows of A as the kernel reads them: element `(i, k)` is at `ptr + i * row + k * depth`. Or they are cut into
 /// panels of up to `panels` rows, `row` elements for each row, if that is not 0.
@@ -32,3 +34,48 @@ impl<T: Real> Rows<T> {
         Self { first: self.first + count, count: self.count - count, ptr, ..self }
     }
 }
+
+impl<T: Real> Product<T> {
+    /// Rows `row..row + height` of A, `k..k + len` deep, where they are or packed into `room`.
+    ///
+    /// # Safety
+    /// As [`Product::compute`]; `room` must have place for the rows and a line each if the plan packs them.
+    pub(super) unsafe fn rows_of_a(
+        &self,
+        kernel: &Kernel<T>,
+        plan: &Plan,
+        (row, height): (usize, usize),
+        (k, len): (usize, usize),
+        room: *mut T,
+    ) -> Rows<T> {
+        let a = &self.a;
+        let rows = Rows { first: row, count: height, ptr: room.cast_const(), row: 1, depth: 1, panels: 0 };
+        if plan.a.is_in_place() {
+            let ptr = a.ptr.wrapping_offset(a.along.offset(row) + a.depth.offset(k));
+            return Rows { ptr, row: a.along.inner_stride(), depth: a.depth.inner_stride(), ..rows };
+        }
+        if a.along.is_plain() && a.along.is_contiguous() {
+            let width = plan.tall;
+            let rows = Rows { row: len as isize, panels: width, ..rows };
+            let whole = if a.depth.is_plain() && a.scale == T::ONE { height / width } else { 0 };
+            let stride = a.depth.inner_stride();
+            for (from, count) in steps(0..len, STREAMS) {
+                let source = (a.at(row).wrapping_offset(a.depth.offset(k + from)), stride);
+                // SAFETY: the panels are `width` wide, and the ranges are those of the caller.
+                unsafe { (kernel.deal)(source, (whole, width), count, (room.wrapping_add(from * width), width * len)) };
+                for part in rows.parts().skip(whole) {
+                    let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
+                    // SAFETY: the panels of all parts together are `height` wide.
+                    unsafe { a.pack_panel(kernel, (part.first, part.count), (k + from, count), panel) };
+                }
+            }
+            return rows;
+        }
+        // SAFETY: the room has place for `height` rows, a line apart; the ranges are those of the caller.
+        unsafe { a.pack_rows(kernel, (row, height), (k, len), (room, len + PAD)) };
+        Rows { row: (len + PAD) as isize, ..rows }
+    }
+}
+
+/// Elements between packed rows of A, so that rows of a power of two of them do not share a set of the cache.
+pub(super) const PAD: usize = 16;

@@ -1,0 +1,112 @@
+//! The multiply-adds of a tile, step by step along k.
+
+use super::{Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, opaque_here, prefetch_far, read};
+use crate::Real;
+use crate::simd::Simd;
+
+/// `count` multiply-adds in each chain of a tile; moves on in A and B.
+///
+/// # Safety
+/// The elements of A and B must be readable.
+#[inline(always)]
+pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
+    s: S,
+    count: usize,
+    (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
+    (b, b_depth, b_later, ends): (&mut *const T, isize, isize, Ends<T, S>),
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    let mut left = count;
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let panel = (NV * S::LANES) as isize;
+        let (in_panel, many) =
+            (matches!(LOOK, PANEL | PACK) && b_depth == panel, LOOK == NEAR && MR * NV >= MANY_CHAINS);
+        if a_depth == 1 && (in_panel || many) {
+            // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
+            // beside the multiply-adds.
+            while left >= UNROLL {
+                for u in 0..UNROLL {
+                    step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
+                    *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
+                }
+                for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+                    *a = unseen(a.wrapping_add(UNROLL));
+                }
+                left -= UNROLL;
+            }
+        } else if a_row == 1 && many {
+            // The elements that a step needs are neighbours.
+            let mut first = a[0];
+            for _ in 0..left {
+                let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
+                step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
+                first = first.wrapping_offset(a_depth);
+                *b = b.wrapping_offset(b_depth);
+            }
+            *a = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
+            left = 0;
+        }
+        for _ in 0..left {
+            if LOOK == STREAM {
+                prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
+            }
+            step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
+            for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+                *a = unseen(a.wrapping_offset(a_depth));
+            }
+            *b = b.wrapping_offset(b_depth);
+        }
+    }
+}
+
+/// A pointer of which the compiler sees no relation to others, so that it keeps offsets from it rather than many pointers.
+#[inline(always)]
+fn unseen<T>(p: *const T) -> *const T {
+    p.with_addr(opaque_here(p.addr() as isize) as usize)
+}
+
+/// From so many chains on, loops for operands that lie well are worth their code.
+const MANY_CHAINS: usize = 12;
+
+/// Steps that share the moving of their pointers, where they can.
+const UNROLL: usize = 4;
+
+/// One multiply-add in each chain of a tile, `ahead` elements on in A's rows.
+///
+/// # Safety
+/// The elements of A and B must be readable.
+#[inline(always)]
+unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+    s: S,
+    (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
+    b: *const T,
+    ends: Ends<T, S>,
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let mut bs = [s.splat(T::ZERO); NV];
+        for (j, v) in bs.iter_mut().enumerate() {
+            *v = read::<T, S, NV, END>(s, b, j, ends);
+        }
+        // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
+        for g in 0..MR.div_ceil(GROUP) {
+            let a = a[g].wrapping_add(ahead);
+            for (r, &row) in rows.iter().enumerate() {
+                let i = g * GROUP + r;
+                if i < MR {
+                    let ai = *a.offset(row);
+                    let (ai, low) = if END == HALF { s.splats(ai) } else { (s.splat(ai), s.narrow().splat(T::ZERO)) };
+                    for j in 0..NV {
+                        let (v, bj) = (&mut acc[i][j], bs[j]);
+                        *v = match END {
+                            HALF if j == NV - 1 => s.widen(s.narrow().mul_add(low, s.low(bj), s.low(*v))),
+                            _ => s.mul_add(ai, bj, *v),
+                        };
+                    }
+                }
+            }
+        }
+    }
+}
