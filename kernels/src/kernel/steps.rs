@@ -1,6 +1,6 @@
 //! The multiply-adds of a tile, step by step along k.
 
-use super::{Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, opaque_here, prefetch_far, read};
+use super::{Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_far, read};
 use crate::Real;
 use crate::simd::Simd;
 
@@ -20,8 +20,8 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     // SAFETY: passed on from the caller.
     unsafe {
         let panel = (NV * S::LANES) as isize;
-        let (in_panel, many) =
-            (matches!(LOOK, PANEL | PACK) && b_depth == panel, LOOK == NEAR && MR * NV >= MANY_CHAINS);
+        let in_panel = matches!(LOOK, PANEL | PACK) && b_depth == panel;
+        let many = LOOK == NEAR && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
         if a_depth == 1 && (in_panel || many) {
             // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
             // beside the multiply-adds.
@@ -66,8 +66,8 @@ fn unseen<T>(p: *const T) -> *const T {
     p.with_addr(opaque_here(p.addr() as isize) as usize)
 }
 
-/// From so many chains on, loops for operands that lie well are worth their code.
-const MANY_CHAINS: usize = 12;
+/// From so many chains on, loops for operands that lie well are worth their code and the time to compile it.
+const MANY_CHAINS: usize = 18;
 
 /// Steps that share the moving of their pointers, where they can.
 const UNROLL: usize = 4;
