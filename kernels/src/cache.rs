@@ -13,6 +13,9 @@ pub struct Caches {
     pub l3: usize,
 }
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 impl Caches {
     /// What to assume of a core that does not tell.
     pub const TYPICAL: Self = Self { l1: 32 << 10, l2: 512 << 10, l3: 16 << 20 };

@@ -18,8 +18,6 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
-use std::ptr::null;
-
 use crate::pack::Taps;
 use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
@@ -39,7 +37,7 @@ mod tests;
 pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
 pub(crate) use prefetch::{prefetch, prefetch_far};
-pub(crate) use run::{Ahead, Run};
+pub(crate) use run::{Ahead, Later, Run};
 use steps::steps;
 pub(crate) use table::{kernel_table, last};
 
@@ -178,11 +176,9 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     s: S,
     run: &Run<'_, T>,
 ) {
-    let &Run { tiles: count, k, a_row, a_depth, b_depth, beta, c_row, last, .. } = run;
+    let &Run { tiles: count, k, a_row, a_depth, a_later: mut later, b_depth, b_later, beta, c_row, last, .. } = run;
     let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
-    let b_later = run.b_later;
-    let mut later = Later { line: run.a_later.0, row: run.a_later.1 };
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
@@ -214,7 +210,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     asked.ask::<MR>();
                 }
             }
-            let stretch = if asked.line.is_null() { k } else { LINE / size_of::<T>() };
+            let stretch = if asked.is_none() { k } else { Later::<T>::STRETCH };
             while left > 0 {
                 asked.ask::<MR>();
                 let count = left.min(stretch);
@@ -254,38 +250,6 @@ fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usiz
     for _ in 0..MR {
         prefetch(c, len);
         c = c.wrapping_offset(c_row);
-    }
-}
-
-/// Rows of A that are asked for before their turn, a line of each at a time.
-#[derive(Clone, Copy)]
-struct Later<T> {
-    /// The next line of the first one; null if none are left to ask for.
-    line: *const T,
-    /// From a row to the next.
-    row: isize,
-}
-
-impl<T> Later<T> {
-    /// Asks for a line of each of `MR` rows.
-    #[inline(always)]
-    fn ask<const MR: usize>(&mut self) {
-        if self.line.is_null() {
-            return;
-        }
-        let mut a = self.line;
-        for _ in 0..MR {
-            prefetch_far(a, 1);
-            a = a.wrapping_offset(self.row);
-        }
-        self.line = self.line.wrapping_add(LINE / size_of::<T>());
-    }
-
-    /// Those of the tile `a_tile` on, if tiles take different rows.
-    #[inline(always)]
-    fn after(self, a_tile: isize) -> Self {
-        let line = if a_tile == 0 || self.line.is_null() { null() } else { self.line.wrapping_offset(a_tile) };
-        Self { line, ..self }
     }
 }
 
@@ -410,6 +374,3 @@ pub(crate) const PACK: u8 = 1;
 pub(crate) const STREAM: u8 = 2;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;

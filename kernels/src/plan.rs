@@ -1,7 +1,7 @@
 //! How a product is computed: a pure function of its shape, its layout and the machine. No plan changes a bit of it.
 
 use crate::block::{Blocks, even};
-use crate::cache::Caches;
+use crate::cache::{Caches, LINE};
 use crate::gemm::Tuning;
 use crate::kernel::Kernel;
 use crate::sweep::MOST_ROWS;
@@ -102,14 +102,16 @@ impl Task {
         }
     }
 
-    /// How B is best read in strips of `vectors` vectors of `lanes` elements, by tiles of up to `tall` rows, if its layout
-    /// allows it.
-    fn best_of_b(&self, caches: Caches, (lanes, vectors): (usize, usize), tall: usize) -> Reading {
+    /// How B is best read in strips of `vectors` vectors, if its layout allows it.
+    fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>, vectors: usize) -> Reading {
         let &Self { m, n, k, element, .. } = self;
-        let (bytes, few_strips) = (k * n * element, n <= 8 * lanes);
+        let tall = kernel.whole[1].len();
+        let (bytes, few_strips) = (k * n * element, n <= 8 * kernel.lanes);
         // Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
         let few_rows = m <= if tall < TALL { tall } else { FEW_ROWS };
-        let wide = self.is_wide(caches, lanes, tall);
+        let wide = self.is_wide(caches, kernel);
+        // A large second level has no more ways than others for rows of B that share its sets.
+        let crowded = caches.keep_a_block() && k > SHORT && self.is_aliased(self.b_row);
         let some_rows = tall >= TALL && m <= if wide { SOME_ROWS / 2 } else { SOME_ROWS } && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
@@ -117,7 +119,7 @@ impl Task {
             Reading::Packed
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
-        } else if few_rows || bytes <= caches.l2 / 4 && !(wide && self.is_aliased(self.b_row)) {
+        } else if few_rows || bytes <= caches.l2 / 4 && !crowded {
             Reading::InPlace
         } else if wide {
             // Blocks that two rooms share are small, and many rows had rather read large ones.
@@ -199,10 +201,11 @@ impl Task {
         tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
     }
 
-    /// Whether a block of B had better stay in the second level, in wide strips, where tiles can be tall.
-    fn is_wide(&self, caches: Caches, lanes: usize, tall: usize) -> bool {
-        let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * lanes && self.k > SHORT;
-        worth && tall >= TALL && caches.keep_a_block() && !self.is_upright(caches, tall)
+    /// Whether a block of B had better stay in the second level, in wide strips.
+    fn is_wide<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+        let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
+        let tall = kernel.whole[1].len();
+        worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_upright(caches, tall)
     }
 
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
@@ -252,7 +255,6 @@ pub(crate) const SHORT: usize = 128;
 pub(crate) const STREAMS: usize = 4;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
-const LINE: usize = 64;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
@@ -286,13 +288,11 @@ impl Plan {
         let Tuning { blocks, a: a_forced, b: b_forced, order, caches, .. } = tuning.copied().unwrap_or_default();
         let caches = caches.unwrap_or_else(Caches::of_this_core);
         let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
-        let b_wish = task.best_of_b(caches, (kernel.lanes, vectors), tall);
+        let b_wish = task.best_of_b(caches, kernel, vectors);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
-        let wide = task.is_wide(caches, kernel.lanes, tall)
-            && b != Reading::Streamed
-            && order != Some(Order::RowsInside)
-            && kernel.takes_wide();
+        let may_be_wide = b != Reading::Streamed && order != Some(Order::RowsInside);
+        let wide = may_be_wide && task.is_wide(caches, kernel);
         let (vectors, tall) = match wide {
             true => (WIDE, kernel.whole[WIDE - 1].len()),
             false => (vectors, tall),

@@ -2,13 +2,13 @@
 
 use std::iter::repeat_n;
 use std::ops::Range;
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use crate::Real;
 use crate::block::Blocks;
 use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
-use crate::kernel::{Ahead, Kernel, Run};
+use crate::kernel::{Ahead, Kernel, Later, Run};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task};
 use crate::scratch::with_scratch;
@@ -270,8 +270,8 @@ impl<T: Real> Product<T> {
                         ahead: Some(&ahead),
                         a_tile: height as isize * part.row,
                         a_later: match j == 0 && block.plan.a_far {
-                            true => (part.ptr.wrapping_offset(height as isize * part.row), part.row),
-                            false => (null(), 0),
+                            true => Later::rows(part.after(height).ptr, part.row),
+                            false => Later::NONE,
                         },
                         ..self.run_of(block, (j, &cut), &part)
                     };
@@ -315,7 +315,7 @@ impl<T: Real> Product<T> {
     /// As [`Product::row_by_row`].
     unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>, passing: Option<&Passing<'_, T>>) {
         let mut cuts = block.cuts();
-        let mut a_later = self.rows_after(block, rows);
+        let a_later = self.rows_after(block, rows);
         while let Some((j, cut)) = cuts.next() {
             let strip = j / block.strip();
             let ahead = passing.and_then(|passing| passing.ahead(self, strip));
@@ -339,8 +339,9 @@ impl<T: Real> Product<T> {
                     let run = Run {
                         tiles: alike,
                         a_later: match (passing, &ahead) {
-                            (Some(passing), Some(_)) => passing.later(a_later, strip),
-                            _ => std::mem::replace(&mut a_later, (null(), 0)),
+                            (Some(passing), Some(_)) => passing.turn(a_later, strip),
+                            _ if j == 0 => a_later,
+                            _ => Later::NONE,
                         },
                         ahead: ahead.as_ref(),
                         b_tile: b_tile as isize,
@@ -357,13 +358,13 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// Where the rows of A after `rows` come from and their step, if that is far away.
-    fn rows_after(&self, block: &Block<T>, rows: &Rows<T>) -> (*const T, isize) {
+    /// The rows of A after `rows`, where they come from, if that is far away.
+    fn rows_after(&self, block: &Block<T>, rows: &Rows<T>) -> Later<T> {
         if !block.plan.a_far || !self.a.along.is_plain() || !self.a.depth.is_plain() {
-            return (null(), 0);
+            return Later::NONE;
         }
         let (first, step) = (self.a.at(rows.first), self.a.along.inner_stride());
-        (first.wrapping_offset(rows.count as isize * step + self.a.depth.offset(block.k)), step)
+        Later::rows(first.wrapping_offset(rows.count as isize * step + self.a.depth.offset(block.k)), step)
     }
 
     /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are

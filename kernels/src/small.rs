@@ -22,8 +22,7 @@ const TINY: usize = 64;
 /// From so many rows on, the last column or two are better summed with rows on the lanes.
 const MANY: usize = 64;
 
-/// From so many rows and columns on, wide strips are better where the second level is large, on cores that feed two multiply-adds
-/// of whole vectors a cycle with few other instructions.
+/// From so many rows and columns on, wide strips are better on cores whose second level is large.
 const FOR_WIDE: usize = 96;
 
 /// Whether the product is no more work than that cube; or B fits a quarter of the second level of cache (of a large one, less:

@@ -2,8 +2,9 @@
 
 use std::ptr::null;
 
-use super::prefetch;
+use super::{prefetch, prefetch_far};
 use crate::Real;
+use crate::cache::LINE;
 use crate::simd::Simd;
 
 /// Tiles of one shape, one below the other or side by side.
@@ -19,9 +20,9 @@ pub(crate) struct Run<'a, T> {
     pub(crate) a_row: isize,
     pub(crate) a_depth: isize,
     pub(crate) a_tile: isize,
-    /// Rows of A whose elements are neighbours and that are asked for before their turn, and from one to the next; null if none
-    /// are. With `a_tile` they are those of the next tile; otherwise the first tile asks for them.
-    pub(crate) a_later: (*const T, isize),
+    /// Rows of A that are asked for before their turn. With `a_tile` they are those of the next tile; otherwise the first tile asks
+    /// for them.
+    pub(crate) a_later: Later<T>,
     /// Element (0, 0) of B.
     pub(crate) b: *const T,
     /// From a row of B to the next, and from a tile.
@@ -55,7 +56,7 @@ impl<T: Real> Run<'_, T> {
             a_row: 0,
             a_depth: 0,
             a_tile: 0,
-            a_later: (null(), 0),
+            a_later: Later::NONE,
             b,
             b_depth: 0,
             b_tile: 0,
@@ -71,7 +72,66 @@ impl<T: Real> Run<'_, T> {
     }
 }
 
-/// A strip of B, two vectors wide, to be packed while another is multiplied: its lines come from far away, and the
+/// Rows of A whose elements are neighbours, to be asked for a line of each at a time.
+pub(crate) struct Later<T> {
+    /// The next line of the first one; null if there are none.
+    line: *const T,
+    /// From a row to the next.
+    row: isize,
+}
+
+impl<T> Later<T> {
+    /// No rows.
+    pub(crate) const NONE: Self = Self { line: null(), row: 0 };
+    /// Elements of a line.
+    pub(crate) const STRETCH: usize = LINE / size_of::<T>();
+
+    /// Rows that start at `first`, each `row` after the one before.
+    pub(crate) fn rows(first: *const T, row: isize) -> Self {
+        Self { line: first, row }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_none(self) -> bool {
+        self.line.is_null()
+    }
+
+    /// Asks for a line of each of `MR` rows.
+    #[inline(always)]
+    pub(super) fn ask<const MR: usize>(&mut self) {
+        if self.is_none() {
+            return;
+        }
+        let mut row = self.line;
+        for _ in 0..MR {
+            prefetch_far(row, 1);
+            row = row.wrapping_offset(self.row);
+        }
+        self.line = self.line.wrapping_add(Self::STRETCH);
+    }
+
+    /// Those of the tile `a_tile` on, if tiles take different rows.
+    #[inline(always)]
+    pub(super) fn after(self, a_tile: isize) -> Self {
+        if a_tile == 0 { Self::NONE } else { self.skip(a_tile) }
+    }
+
+    /// The same rows, `elements` on.
+    #[inline(always)]
+    pub(crate) fn skip(self, elements: isize) -> Self {
+        if self.is_none() { self } else { Self { line: self.line.wrapping_offset(elements), ..self } }
+    }
+}
+
+impl<T> Clone for Later<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Later<T> {}
+
+/// A strip of B to be packed while another is multiplied: its lines come from far away, and the
 /// multiply-adds hide the wait.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<T> {

@@ -1,9 +1,8 @@
 //! Every kernel of every instruction set at every edge size, on operands that touch pages which cannot be touched.
 
 use std::iter::successors;
-use std::ptr::null;
 
-use super::{Ahead, Kernel, Multiply, Run};
+use super::{Ahead, Kernel, Later, Multiply, Run};
 use crate::cache::Caches;
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::{Source, assert_same_bits};
@@ -20,6 +19,15 @@ struct Bench<T> {
     memory: [Guarded<T>; 5],
     name: String,
     runs: usize,
+}
+
+/// Rows of `n` elements, `c_row` apart, are as expected; between them, what was there before is there still.
+fn assert_c<T: Real>(found: &[T], expected: &[T], (c_row, n): (usize, usize), text: &str) {
+    for (row, expected) in expected.chunks(c_row).enumerate() {
+        assert_same_bits(&found[row * c_row..][..n], &expected[..n], || format!("{text} row {row}"));
+    }
+    let mut between = found.chunks(c_row).flat_map(|row| &row[n.min(row.len())..]);
+    assert!(between.all(|x| x.to_f64().is_nan()), "{text}");
 }
 
 impl<T: Real> Bench<T> {
@@ -122,15 +130,16 @@ impl<T: Real> Bench<T> {
                 in_tile,
                 gap: between,
             };
-            let first = for_a.place(&a, edge).as_ptr();
+            let (first, next) = (for_a.place(&a, edge).as_ptr(), height * a_row);
+            let rows_of_a = Later::rows(first.wrapping_add(next), a_row as isize);
             let run = Run {
                 tiles: count,
                 k,
                 a: first,
                 a_row: a_row as isize,
                 a_depth: a_depth as isize,
-                a_tile: steps(0, height * a_row),
-                a_later: (if a_depth == 1 { first.wrapping_add(height * a_row) } else { null() }, a_row as isize),
+                a_tile: steps(0, next),
+                a_later: if along_rows { rows_of_a } else { Later::NONE },
                 b: for_b.place(&b, edge).as_ptr(),
                 b_depth: b_depth as isize,
                 b_tile: steps(width, 0),
@@ -145,14 +154,7 @@ impl<T: Real> Bench<T> {
             };
             // SAFETY: the operands are as large as the run says, and the kernel comes from a set that the CPU has.
             named(&text, || unsafe { multiply(&run) });
-            // Between the rows of C, what was there before is there still.
-            for (row, expected) in expected.chunks(c_row).enumerate() {
-                assert_same_bits(&found[row * c_row..][..n], &expected[..n], || format!("{text} row {row}"));
-            }
-            assert!(
-                found.chunks(c_row).all(|row| row[n.min(row.len())..].iter().all(|x| x.to_f64().is_nan())),
-                "{text}"
-            );
+            assert_c(found, &expected, (c_row, n), &text);
             assert_packed(packed.split_at(rows.min(count * in_tile) * span), (&far, span, gap), &text);
         }
         self.runs += 1;

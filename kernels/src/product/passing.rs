@@ -1,10 +1,8 @@
 //! A block of B that is packed while the one before it is multiplied.
 
-use std::ptr::null;
-
 use super::{Block, Product};
 use crate::Real;
-use crate::kernel::Ahead;
+use crate::kernel::{Ahead, Later};
 
 /// The next block, of whose strips each tile packs a few rows.
 pub(super) struct Passing<'a, T: 'static> {
@@ -16,6 +14,8 @@ pub(super) struct Passing<'a, T: 'static> {
     gap: usize,
     /// Rows of each of these strips that are packed.
     done: usize,
+    /// How deep the block is that is multiplied.
+    depth: usize,
 }
 
 impl<'a, T: Real> Passing<'a, T> {
@@ -29,7 +29,7 @@ impl<'a, T: Real> Passing<'a, T> {
             many => many / 4 * 4,
         };
         let strips = next.whole_strips().min(block.whole_strips());
-        Self { next, strips, in_tile, gap, done: 0 }
+        Self { next, strips, in_tile, gap, done: 0, depth: block.len }
     }
 
     /// What a tile of strip `strip` packs, if anything is left.
@@ -49,10 +49,10 @@ impl<'a, T: Real> Passing<'a, T> {
         })
     }
 
-    /// Of the rows of A that a tile asks for a line after each row that it packs, those that are the turn of strip `strip`.
-    pub(super) fn later(&self, (rows, step): (*const T, isize), strip: usize) -> (*const T, isize) {
-        let depth = strip * self.in_tile * (LINE / size_of::<T>());
-        if rows.is_null() || depth >= self.next.len { (null(), 0) } else { (rows.wrapping_add(depth), step) }
+    /// Of rows of A, where the lines start that are the turn of a tile of strip `strip`: it asks for one after each row that it packs.
+    pub(super) fn turn(&self, rows: Later<T>, strip: usize) -> Later<T> {
+        let depth = strip * self.in_tile * Later::<T>::STRETCH;
+        if depth < self.depth { rows.skip(depth as isize) } else { Later::NONE }
     }
 
     /// A tile of each strip is done.
@@ -75,6 +75,3 @@ impl<'a, T: Real> Passing<'a, T> {
         }
     }
 }
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
