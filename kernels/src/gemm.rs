@@ -206,7 +206,12 @@ impl<T: Real> Product<T> {
         }
         let nanoseconds = nanoseconds::<T>(shape);
         let strip = vectors(m) * kernel.lanes;
-        let grid = Grid::new(shape, strip, keeps_blocks::<T>(shape), rayon::current_num_threads(), nanoseconds);
+        let favour = match product.task(m, n).is_upright(Caches::of_this_core()) {
+            true => Favour::LongRows,
+            false if keeps_blocks::<T>(shape) => Favour::Columns,
+            false => Favour::Squares,
+        };
+        let grid = Grid::new(shape, strip, favour, rayon::current_num_threads(), nanoseconds);
         let shared = team::share(grid.pieces(), nanoseconds, &|piece| {
             let (rows, cols) = grid.piece(piece);
             part(rows, cols);
@@ -235,6 +240,17 @@ fn keeps_blocks<T>([_, n, k]: [usize; 3]) -> bool {
     k > SHORT && caches.keep_a_block() && k * n * size_of::<T>() > caches.l2 / 4
 }
 
+/// Which pieces suit a product.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Favour {
+    /// Those that are about square, so that little of A and B is read twice.
+    Squares,
+    /// Those of whole columns, so that each block of B, which stays in the second level once it is packed, is packed once.
+    Columns,
+    /// As few and long ones as there are threads, so that rows of a transposed A stream in long stretches.
+    LongRows,
+}
+
 /// C cut into pieces for several threads.
 struct Grid {
     shape: [usize; 2],
@@ -243,17 +259,21 @@ struct Grid {
 }
 
 impl Grid {
-    /// Pieces of whole strips of `strip` columns, about square, so that little of A and B is read twice; but of whole rows
-    /// where `k` is short and writing C is what takes the time, and of whole columns where packed blocks of B are `kept` in the second
-    /// level, so that each is packed once.
-    fn new([m, n, k]: [usize; 3], strip: usize, kept: bool, threads: usize, nanoseconds: usize) -> Self {
-        let most = if m <= FEW_ROWS { 2 } else { 4 } * threads;
+    /// Pieces of whole strips of `strip` columns, as `favour` says; but of whole rows where `k` is short and writing C is what takes
+    /// the time.
+    fn new([m, n, k]: [usize; 3], strip: usize, favour: Favour, threads: usize, nanoseconds: usize) -> Self {
+        let most = match favour {
+            Favour::LongRows => threads,
+            _ if m <= FEW_ROWS => 2 * threads,
+            _ => 4 * threads,
+        };
         let pieces = (nanoseconds / PIECE).clamp(threads, most);
         let square = (pieces * n).div_ceil(m.max(1)).isqrt();
-        let across = match k <= SHORT && m > pieces * ROWS {
-            true => 1,
-            false if kept => n.div_ceil(4 * strip).clamp(1, pieces),
-            false => square.clamp(1, n.div_ceil(strip)).min(pieces),
+        let across = match favour {
+            _ if k <= SHORT && m > pieces * ROWS => 1,
+            Favour::LongRows => 1,
+            Favour::Columns => n.div_ceil(4 * strip).clamp(1, pieces),
+            Favour::Squares => square.clamp(1, n.div_ceil(strip)).min(pieces),
         };
         let cols = n.div_ceil(across).next_multiple_of(strip);
         let down = pieces.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
@@ -279,7 +299,7 @@ const ROWS: usize = 12;
 
 #[cfg(test)]
 mod tests {
-    use super::Grid;
+    use super::{Favour, Grid};
 
     #[test]
     fn pieces_cover_c_once() {
@@ -287,8 +307,9 @@ mod tests {
         {
             for threads in [2, 3, 8, 64] {
                 let works = [(9, 0), (9, 100_000), (100, 5_000), (100, 100_000), (1000, 10_000_000)];
-                for ((k, nanoseconds), kept) in works.into_iter().flat_map(|work| [(work, false), (work, true)]) {
-                    let grid = Grid::new([m, n, k], 16, kept, threads, nanoseconds);
+                let favours = [Favour::Squares, Favour::Columns, Favour::LongRows];
+                for ((k, nanoseconds), favour) in works.into_iter().flat_map(|work| favours.map(|f| (work, f))) {
+                    let grid = Grid::new([m, n, k], 16, favour, threads, nanoseconds);
                     let mut covered = vec![0; m * n];
                     for index in 0..grid.pieces() {
                         let (rows, cols) = grid.piece(index);

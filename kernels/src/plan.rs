@@ -115,7 +115,7 @@ impl Task {
         let some_rows = tall >= TALL && m <= if wide { SOME_ROWS / 2 } else { SOME_ROWS } && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
-        } else if self.is_upright(caches, tall) {
+        } else if self.is_tall_upright(caches, tall) {
             Reading::Packed
         } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
             Reading::Streamed
@@ -139,7 +139,8 @@ impl Task {
         // Of elements that have gaps between them, lines hold few, which many strips would read again and again.
         let gaps = self.a_row != 1 && self.a_depth != 1 && n > 2 * NARROW && k > SHORT && !b.is_in_place();
         let packed = if tall >= TALL {
-            let upright = caches.keep_a_block() && self.is_upright(caches, tall);
+            // A tile reads part of each line of the transposed A, the rest of which may be gone when its turn comes.
+            let upright = (caches.keep_a_block() || tall * element < LINE) && self.is_tall_upright(caches, tall);
             folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
@@ -168,11 +169,12 @@ impl Task {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
             }
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS => Blocks { kc: 256 / self.element, nc: 512, ..usual },
-            (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
+            (_, Reading::Streamed, _) if caches.keep_a_block() => Blocks { kc: 128, nc: 512, ..usual },
+            (_, Reading::Streamed, _) => Blocks { kc: 256, nc: 2048, ..usual },
             // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
             // to A.
             // The lines of a few rows of A that lie far apart meet all of B while they are near.
-            (Reading::Packed, ..) if self.is_upright(caches, tall) => {
+            (Reading::Packed, ..) if self.is_tall_upright(caches, tall) => {
                 Blocks { kc: usual.kc.min(SHORT), mc: 256, ..usual }
             }
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
@@ -184,7 +186,7 @@ impl Task {
             }
             // Tall tiles use most of each line of the transposed A, as long as blocks leave it in the second level for the tile
             // that uses the rest.
-            (Reading::InPlace, ..) if self.is_upright(caches, tall) => Blocks { kc: usual.kc.min(256), ..usual },
+            (Reading::InPlace, ..) if self.is_tall_upright(caches, tall) => Blocks { kc: usual.kc.min(256), ..usual },
             (Reading::InPlace, _, false) if columns && self.is_aliased(self.a_depth) => {
                 Blocks { kc: usual.kc.min(512), ..usual }
             }
@@ -194,18 +196,22 @@ impl Task {
         }
     }
 
-    /// Whether a transposed A that no cache holds meets so few columns, in tall tiles, that reading it once is most of the
-    /// work.
-    fn is_upright(&self, caches: Caches, tall: usize) -> bool {
+    /// Whether a transposed A that the second level does not hold meets so few columns that reading it is much of the work.
+    pub(crate) fn is_upright(&self, caches: Caches) -> bool {
         let &Self { m, n, k, element, .. } = self;
-        tall >= TALL && self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
+        self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
+    }
+
+    /// Whether it is so in tall tiles.
+    fn is_tall_upright(&self, caches: Caches, tall: usize) -> bool {
+        tall >= TALL && self.is_upright(caches)
     }
 
     /// Whether a block of B had better stay in the second level, in wide strips.
     fn is_wide<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
         let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
         let tall = kernel.whole[1].len();
-        worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_upright(caches, tall)
+        worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
     }
 
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
@@ -214,12 +220,9 @@ impl Task {
         self.m * self.n * self.element >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row))
     }
 
-    /// Whether a transposed A that no cache holds meets so few columns that reading it takes longer than multiplying, so that it
-    /// had better stream past them.
+    /// Whether an upright A meets so few columns that it had better stream past them, seen transposed.
     pub(crate) fn streams_transposed(&self) -> bool {
-        let &Self { m, n, k, element, .. } = self;
-        let meets_few = n <= FEW_FOR_A_BYTE * element && m >= 8 * n;
-        meets_few && self.a_in_place && self.a_row == 1 && self.c_direct && m * k * element > Caches::of_this_core().l2
+        self.c_direct && self.n * self.element <= FEW_BESIDE && self.is_upright(Caches::of_this_core())
     }
 
     /// Whether few rows of A meet a far B, so that whole rows of it had better pass. More rows take C's sums to the end instead,
@@ -268,8 +271,8 @@ const WORTH_PASSING: usize = 112;
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
 
-/// Up to so many multiply-adds for each byte of a matrix, reading it takes longer.
-const FEW_FOR_A_BYTE: usize = 4;
+/// Up to so many bytes of a row of B, a transposed A had better stream past.
+const FEW_BESIDE: usize = 256;
 
 /// The most columns that are few beside the rows of a tall product.
 const NARROW: usize = 128;
@@ -308,7 +311,7 @@ impl Plan {
             || k <= SHORT
             || tall < TALL && n > 4 * strip
             || passes
-            || task.is_upright(caches, tall) && !caches.keep_a_block()
+            || task.is_tall_upright(caches, tall) && !caches.keep_a_block()
             || task.writes_far(caches);
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;

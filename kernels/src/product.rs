@@ -134,7 +134,7 @@ impl<T: Real> Product<T> {
     }
 
     /// What the plan of an `m x n` part depends on.
-    fn task(&self, m: usize, n: usize) -> Task {
+    pub(crate) fn task(&self, m: usize, n: usize) -> Task {
         let in_place = |operand: &Operand<T>| operand.scale == T::ONE && operand.depth.is_plain();
         let c_direct = self.c.cols.is_plain() && self.c.cols.is_contiguous();
         Task {
