@@ -214,10 +214,15 @@ impl Task {
         worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
     }
 
-    /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
-    /// share sets of the first-level cache cost more, when each strip reads them again.
+    /// Whether C is so large that a strip of all its rows goes far away line by line before the next one follows. A first level
+    /// that holds neither a strip of B nor a tile's rows of A has nothing to lose by whole rows of C; in a larger one, rows of A that
+    /// share sets cost more, when each strip reads them again.
     fn writes_far(&self, caches: Caches) -> bool {
-        self.m * self.n * self.element >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row))
+        let bytes = self.m * self.n * self.element;
+        match caches.l1 < ROOMY {
+            true => bytes >= 2 * caches.l2,
+            false => bytes >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row)),
+        }
     }
 
     /// Whether an upright A meets so few columns that it had better stream past them, seen transposed.
@@ -258,6 +263,8 @@ pub(crate) const SHORT: usize = 128;
 pub(crate) const STREAMS: usize = 4;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
+/// Bytes of a first level that holds a strip of B, or rows of A, beside what passes.
+const ROOMY: usize = 48 << 10;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
