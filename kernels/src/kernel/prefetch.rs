@@ -1,23 +1,36 @@
 //! Asking for cache lines before their turn.
 
+use crate::cache::LINE;
+
 /// Asks for the cache lines of `len` elements at `p`, which need not be there.
 #[inline(always)]
 pub(crate) fn prefetch<T>(p: *const T, len: usize) {
+    for at in (0..len).step_by((LINE / size_of::<T>()).max(1)) {
+        ask(p.wrapping_add(at));
+    }
+    // Where they do not start with a line, they end in one more.
+    if len > 1 {
+        ask(p.wrapping_add(len - 1));
+    }
+}
+
+/// Asks for the line of one element.
+#[inline(always)]
+fn ask<T>(p: *const T) {
     #[cfg(target_arch = "x86_64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast::<i8>().wrapping_add(line)) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
     }
     #[cfg(target_arch = "aarch64")]
-    for line in (0..len * size_of::<T>()).step_by(64) {
-        let line = p.cast::<u8>().wrapping_add(line);
-        // The standard library's intrinsic is not stable.
-        // SAFETY: a prefetch reads nothing, whatever the address.
-        unsafe { std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) line, options(nomem, nostack, preserves_flags)) };
-    }
+    // The standard library's intrinsic is not stable.
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) p, options(nomem, nostack, preserves_flags))
+    };
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = (p, len);
+    let _ = p;
 }
 
 /// As [`prefetch`], but no nearer than the second-level cache: lines a power of two apart would push one another out of the
