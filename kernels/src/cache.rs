@@ -32,6 +32,12 @@ impl Caches {
         self.l2 >= 2 << 20
     }
 
+    /// Whether the first level is so small that a strip of B, or a tile's rows of A, do not stay there beside what passes, so that
+    /// long rows, which the hardware sees coming, are worth more.
+    pub(crate) fn are_tight(self) -> bool {
+        self.l1 < 48 << 10
+    }
+
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Option<Self> {
         use std::arch::x86_64::{__cpuid, __cpuid_count};

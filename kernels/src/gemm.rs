@@ -206,10 +206,15 @@ impl<T: Real> Product<T> {
         }
         let nanoseconds = nanoseconds::<T>(shape);
         let strip = vectors(m) * kernel.lanes;
-        let favour = match product.task(m, n).is_upright(Caches::of_this_core()) {
-            true => Favour::LongRows,
-            false if keeps_blocks::<T>(shape) => Favour::Columns,
-            false => Favour::Squares,
+        let (caches, task) = (Caches::of_this_core(), product.task(m, n));
+        let favour = if task.is_upright(caches) {
+            Favour::LongRows
+        } else if m > FEW_ROWS && caches.are_tight() && task.b_in_place && task.streams(caches, kernel) {
+            Favour::LongColumns
+        } else if keeps_blocks::<T>(shape) {
+            Favour::Columns
+        } else {
+            Favour::Squares
         };
         let grid = Grid::new(shape, strip, favour, rayon::current_num_threads(), nanoseconds);
         let shared = team::share(grid.pieces(), nanoseconds, &|piece| {
@@ -249,6 +254,8 @@ enum Favour {
     Columns,
     /// As few and long ones as there are threads, so that rows of a transposed A stream in long stretches.
     LongRows,
+    /// Few of whole columns, so that rows of B stream in long stretches.
+    LongColumns,
 }
 
 /// C cut into pieces for several threads.
@@ -264,6 +271,7 @@ impl Grid {
     fn new([m, n, k]: [usize; 3], strip: usize, favour: Favour, threads: usize, nanoseconds: usize) -> Self {
         let most = match favour {
             Favour::LongRows => threads,
+            Favour::LongColumns => 2 * threads,
             _ if m <= FEW_ROWS => 2 * threads,
             _ => 4 * threads,
         };
@@ -272,6 +280,7 @@ impl Grid {
         let across = match favour {
             _ if k <= SHORT && m > pieces * ROWS => 1,
             Favour::LongRows => 1,
+            Favour::LongColumns => pieces,
             Favour::Columns => n.div_ceil(4 * strip).clamp(1, pieces),
             Favour::Squares => square.clamp(1, n.div_ceil(strip)).min(pieces),
         };
@@ -307,7 +316,7 @@ mod tests {
         {
             for threads in [2, 3, 8, 64] {
                 let works = [(9, 0), (9, 100_000), (100, 5_000), (100, 100_000), (1000, 10_000_000)];
-                let favours = [Favour::Squares, Favour::Columns, Favour::LongRows];
+                let favours = [Favour::Squares, Favour::Columns, Favour::LongRows, Favour::LongColumns];
                 for ((k, nanoseconds), favour) in works.into_iter().flat_map(|work| favours.map(|f| (work, f))) {
                     let grid = Grid::new([m, n, k], 16, favour, threads, nanoseconds);
                     let mut covered = vec![0; m * n];

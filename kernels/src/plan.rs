@@ -105,21 +105,17 @@ impl Task {
     /// How B is best read in strips of `vectors` vectors, if its layout allows it.
     fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>, vectors: usize) -> Reading {
         let &Self { m, n, k, element, .. } = self;
-        let tall = kernel.whole[1].len();
-        let (bytes, few_strips) = (k * n * element, n <= 8 * kernel.lanes);
-        // Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
-        let few_rows = m <= if tall < TALL { tall } else { FEW_ROWS };
+        let (bytes, tall) = (k * n * element, kernel.whole[1].len());
         let wide = self.is_wide(caches, kernel);
         // A large second level has no more ways than others for rows of B that share its sets.
         let crowded = caches.keep_a_block() && k > SHORT && self.is_aliased(self.b_row);
-        let some_rows = tall >= TALL && m <= if wide { SOME_ROWS / 2 } else { SOME_ROWS } && !few_strips;
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
         } else if self.is_tall_upright(caches, tall) {
             Reading::Packed
-        } else if bytes > caches.l2 / 2 && (few_rows || some_rows) {
+        } else if self.streams(caches, kernel) {
             Reading::Streamed
-        } else if few_rows || bytes <= caches.l2 / 4 && !crowded {
+        } else if self.has_few_rows(tall) || bytes <= caches.l2 / 4 && !crowded {
             Reading::InPlace
         } else if wide {
             // Blocks that two rooms share are small, and many rows had rather read large ones.
@@ -131,6 +127,24 @@ impl Task {
         }
     }
 
+    /// Whether B is far and meets too few rows for packing it to pay.
+    pub(crate) fn streams<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        let tall = kernel.whole[1].len();
+        let most = match self.is_wide(caches, kernel) {
+            true => SOME_ROWS / 2,
+            false if caches.are_tight() && n * element >= PAGE => 2 * SOME_ROWS,
+            false => SOME_ROWS,
+        };
+        let some_rows = tall >= TALL && m <= most && n > 8 * kernel.lanes;
+        k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(tall))
+    }
+
+    /// Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
+    fn has_few_rows(&self, tall: usize) -> bool {
+        self.m <= if tall < TALL { tall } else { FEW_ROWS }
+    }
+
     /// How A is best read where it can be read in place, when B is read as `b`; with `streams`, B's strips stream past blocks
     /// of A so deep.
     fn best_of_a(&self, caches: Caches, b: Reading, streams: Option<usize>, tall: usize) -> Reading {
@@ -140,7 +154,8 @@ impl Task {
         let gaps = self.a_row != 1 && self.a_depth != 1 && n > 2 * NARROW && k > SHORT && !b.is_in_place();
         let packed = if tall >= TALL {
             // A tile reads part of each line of the transposed A, the rest of which may be gone when its turn comes.
-            let upright = (caches.keep_a_block() || tall * element < LINE) && self.is_tall_upright(caches, tall);
+            let parts = caches.keep_a_block() || caches.are_tight() && tall * element < LINE;
+            let upright = parts && self.is_tall_upright(caches, tall);
             folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
@@ -169,8 +184,8 @@ impl Task {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
             }
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS => Blocks { kc: 256 / self.element, nc: 512, ..usual },
-            (_, Reading::Streamed, _) if caches.keep_a_block() => Blocks { kc: 128, nc: 512, ..usual },
-            (_, Reading::Streamed, _) => Blocks { kc: 256, nc: 2048, ..usual },
+            (_, Reading::Streamed, _) if caches.are_tight() => Blocks { kc: 256, nc: 2048, ..usual },
+            (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
             // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
             // to A.
             // The lines of a few rows of A that lie far apart meet all of B while they are near.
@@ -214,20 +229,21 @@ impl Task {
         worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
     }
 
-    /// Whether C is so large that a strip of all its rows goes far away line by line before the next one follows. A first level
-    /// that holds neither a strip of B nor a tile's rows of A has nothing to lose by whole rows of C; in a larger one, rows of A that
-    /// share sets cost more, when each strip reads them again.
+    /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
+    /// share sets cost more in a first level that would hold the others, when each strip reads them again.
     fn writes_far(&self, caches: Caches) -> bool {
         let bytes = self.m * self.n * self.element;
-        match caches.l1 < ROOMY {
-            true => bytes >= 2 * caches.l2,
+        match caches.are_tight() {
+            true => bytes >= caches.l3 / 4,
             false => bytes >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row)),
         }
     }
 
     /// Whether an upright A meets so few columns that it had better stream past them, seen transposed.
     pub(crate) fn streams_transposed(&self) -> bool {
-        self.c_direct && self.n * self.element <= FEW_BESIDE && self.is_upright(Caches::of_this_core())
+        let caches = Caches::of_this_core();
+        let few = if caches.are_tight() { FEW_BESIDE / self.element } else { FEW_FOR_A_BYTE * self.element };
+        self.c_direct && self.n <= few && self.is_upright(caches)
     }
 
     /// Whether few rows of A meet a far B, so that whole rows of it had better pass. More rows take C's sums to the end instead,
@@ -263,13 +279,12 @@ pub(crate) const SHORT: usize = 128;
 pub(crate) const STREAMS: usize = 4;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
-/// Bytes of a first level that holds a strip of B, or rows of A, beside what passes.
-const ROOMY: usize = 48 << 10;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
-/// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles.
+/// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many
+/// where the first level is small and rows of B are long, and half as many where blocks of B would stay in the second level.
 const SOME_ROWS: usize = 96;
 
 /// Up to this many rows, packing a block takes so long beside multiplying it that it had better be done meanwhile.
@@ -278,7 +293,9 @@ const WORTH_PASSING: usize = 112;
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
 
-/// Up to so many bytes of a row of B, a transposed A had better stream past.
+/// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
+const FEW_FOR_A_BYTE: usize = 4;
+/// Bytes of a row of B, up to which the transposed A had better stream past where the first level is small.
 const FEW_BESIDE: usize = 256;
 
 /// The most columns that are few beside the rows of a tall product.
