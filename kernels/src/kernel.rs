@@ -18,6 +18,7 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
+use crate::cache::LINE;
 use crate::pack::Taps;
 use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
@@ -36,6 +37,7 @@ mod tests;
 
 pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
+use prefetch::prefetch_lines;
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Later, Run};
 use steps::steps;
@@ -247,8 +249,12 @@ fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_
 /// Asks for `MR` rows of C, `len` elements of each.
 #[inline(always)]
 fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usize) {
+    let whole_lines = (c.addr() as isize | c_row * size_of::<T>() as isize).unsigned_abs().is_multiple_of(LINE);
     for _ in 0..MR {
-        prefetch(c, len);
+        match whole_lines {
+            true => prefetch_lines(c, len),
+            false => prefetch(c, len),
+        }
         c = c.wrapping_offset(c_row);
     }
 }

@@ -107,8 +107,10 @@ impl Task {
         let &Self { m, n, k, element, .. } = self;
         let (bytes, tall) = (k * n * element, kernel.whole[1].len());
         let wide = self.is_wide(caches, kernel);
-        // A large second level has no more ways than others for rows of B that share its sets.
-        let crowded = caches.keep_a_block() && k > SHORT && self.is_aliased(self.b_row);
+        // A large second level has no more ways than others for rows of B that share its sets; and a small first level fewer than
+        // others, which many rows of A come to feel.
+        let sets = caches.keep_a_block() && k > SHORT || caches.are_tight() && k > FEW_WAYS && m >= MANY_ROWS;
+        let crowded = sets && self.is_aliased(self.b_row);
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
         } else if self.is_tall_upright(caches, tall) {
@@ -292,6 +294,9 @@ const WORTH_PASSING: usize = 112;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 const MORE_ROWS: usize = 256;
+
+/// From so many rows on, rows of B that share sets of a small first level are better packed, however few they are.
+const MANY_ROWS: usize = 768;
 
 /// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
 const FEW_FOR_A_BYTE: usize = 4;
