@@ -249,7 +249,7 @@ fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_
 /// Asks for `MR` rows of C, `len` elements of each.
 #[inline(always)]
 fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usize) {
-    let whole_lines = (c.addr() as isize | c_row * size_of::<T>() as isize).unsigned_abs().is_multiple_of(LINE);
+    let whole_lines = (c.addr() | (c_row.unsigned_abs() * size_of::<T>())).is_multiple_of(LINE);
     for _ in 0..MR {
         match whole_lines {
             true => prefetch_lines(c, len),
