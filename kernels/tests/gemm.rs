@@ -243,6 +243,32 @@ fn same_bits_across_whole_blocks_and_threads() {
     }
 }
 
+/// A transposed A that no second level holds, and few columns: planned for each of some caches, and as it comes.
+fn upright<T: Real>(pools: &[ThreadPool], [m, n, k]: [usize; 3]) {
+    let mut source = Source::new((m + n + k) as u64);
+    let (a, b, c): (Vec<T>, Vec<T>, Vec<T>) = (source.values(k * m), source.values(k * n), source.values(m * n));
+    let (a, b) = (MatRef::row_major(&a, k, m).unwrap().t(), MatRef::row_major(&b, k, n).unwrap());
+    let mut expected = c.clone();
+    reference::gemm(T::ONE, a, b, T::ONE, MatMut::row_major(&mut expected, m, n).unwrap());
+    for (threads, pool) in (1..).zip(pools) {
+        for caches in SOME_CACHES {
+            let (mut found, tuning) = (c.clone(), Tuning { caches, ..Tuning::default() });
+            let out = MatMut::row_major(&mut found, m, n).unwrap();
+            pool.install(|| gemm_tuned(&tuning, T::ONE, a, b, T::ONE, out, Parallelism::Rayon));
+            assert_same_bits(&found, &expected, || format!("{m}x{n}x{k} for {caches:?} on {threads} threads"));
+        }
+    }
+}
+
+#[test]
+fn same_bits_for_a_large_transposed_a_that_meets_few_columns() {
+    let pools = pools();
+    for sizes in [[900, 100, 600], [850, 40, 650], [1030, 7, 530]] {
+        upright::<f32>(&pools[..3], sizes);
+        upright::<f64>(&pools[..3], sizes);
+    }
+}
+
 #[test]
 fn a_row_does_not_depend_on_its_batch() {
     let (m, n, k) = (29, 45, 60);

@@ -8,9 +8,10 @@ pub mod matrix;
 use fathom_kernels::{Caches, Real};
 
 /// This core's caches, and those of two others, one with a large second level.
-pub const SOME_CACHES: [Option<Caches>; 3] = [
+pub const SOME_CACHES: [Option<Caches>; 4] = [
     None,
     Some(Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 }),
+    Some(Caches { l1: 48 << 10, l2: 1 << 20, l3: 32 << 20 }),
     Some(Caches { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 }),
 ];
 
