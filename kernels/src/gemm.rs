@@ -6,7 +6,7 @@ use crate::axis::Axis;
 use crate::block::Blocks;
 use crate::kernel::{Kernel, Run};
 use crate::pack::Operand;
-use crate::plan::{FEW_ROWS, Order, Reading, SHORT, vectors};
+use crate::plan::{FEW_ROWS, Order, Reading, SHORT, Task, vectors};
 use crate::product::Product;
 use crate::small::is_small;
 use crate::team;
@@ -206,16 +206,7 @@ impl<T: Real> Product<T> {
         }
         let nanoseconds = nanoseconds::<T>(shape);
         let strip = vectors(m) * kernel.lanes;
-        let (caches, task) = (Caches::of_this_core(), product.task(m, n));
-        let favour = if task.is_upright(caches) {
-            Favour::LongRows
-        } else if m > FEW_ROWS && caches.are_tight() && task.b_in_place && task.streams(caches, kernel) {
-            Favour::LongColumns
-        } else if keeps_blocks::<T>(shape) {
-            Favour::Columns
-        } else {
-            Favour::Squares
-        };
+        let favour = Favour::of(&product.task(m, n), kernel);
         let grid = Grid::new(shape, strip, favour, rayon::current_num_threads(), nanoseconds);
         let shared = team::share(grid.pieces(), nanoseconds, &|piece| {
             let (rows, cols) = grid.piece(piece);
@@ -239,14 +230,8 @@ fn nanoseconds<T>([m, n, k]: [usize; 3]) -> usize {
     (madds / 200).saturating_add(elements / 40).saturating_mul(size_of::<T>())
 }
 
-/// Whether blocks of B are packed and stay in the second level of cache.
-fn keeps_blocks<T>([_, n, k]: [usize; 3]) -> bool {
-    let caches = Caches::of_this_core();
-    k > SHORT && caches.keep_a_block() && k * n * size_of::<T>() > caches.l2 / 4
-}
-
 /// Which pieces suit a product.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Favour {
     /// Those that are about square, so that little of A and B is read twice.
     Squares,
@@ -256,6 +241,22 @@ enum Favour {
     LongRows,
     /// Few of whole columns, so that rows of B stream in long stretches.
     LongColumns,
+}
+
+impl Favour {
+    fn of<T>(task: &Task, kernel: &Kernel<T>) -> Self {
+        let caches = Caches::of_this_core();
+        let &Task { m, n, k, element, b_in_place, .. } = task;
+        if task.is_upright(caches) {
+            Self::LongRows
+        } else if m > FEW_ROWS && caches.are_tight() && b_in_place && task.streams(caches, kernel) {
+            Self::LongColumns
+        } else if k > SHORT && caches.keep_a_block() && k * n * element > caches.l2 / 4 {
+            Self::Columns
+        } else {
+            Self::Squares
+        }
+    }
 }
 
 /// C cut into pieces for several threads.

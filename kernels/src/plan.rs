@@ -188,12 +188,12 @@ impl Task {
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS => Blocks { kc: 256 / self.element, nc: 512, ..usual },
             (_, Reading::Streamed, _) if caches.are_tight() => Blocks { kc: 256, nc: 2048, ..usual },
             (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
-            // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
-            // to A.
             // The lines of a few rows of A that lie far apart meet all of B while they are near.
             (Reading::Packed, ..) if self.is_tall_upright(caches, tall) => {
                 Blocks { kc: usual.kc.min(SHORT), mc: 256, ..usual }
             }
+            // Each row of the transposed A is read a longer way: they lie pages apart. B leaves most of the second level
+            // to A.
             (Reading::Packed, ..) if columns && self.n <= 2 * strip => {
                 Blocks { kc: (usual.kc / 3).max(1), mc: 6 * usual.mc, ..usual }
             }

@@ -49,8 +49,8 @@ const VISIT: usize = 64;
 /// Bytes after which addresses meet the same set of the first-level cache.
 const PAGE: usize = 4096;
 
-/// Columns of a matrix beyond the second-level cache that are read side by side: of more streams the hardware loses sight, and lines
-/// that share a set of the first level push one another out.
+/// Columns of a matrix beyond the second-level cache that are read side by side, a vector of them at least: of more streams the
+/// hardware loses sight, and lines that share a set of the first level push one another out.
 const STREAMS: usize = 16;
 
 /// How many visits before its own a line is asked for.
@@ -69,11 +69,10 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     // Of lines that are read in pieces, those that share a set of the cache push one another out.
     let folded =
         S::COLUMNS * size_of::<T>() < VISIT && (job.b_column.unsigned_abs() * size_of::<T>()).is_multiple_of(PAGE);
-    let far = job.n * job.k * size_of::<T>() > Caches::of_this_core().l2 / 2;
-    let most = match SIDE_BY_SIDE / size_of::<S::Vector>() / if folded { 2 } else { 1 } {
-        most if far => most.min(STREAMS / S::LANES).max(1),
-        most => most,
-    };
+    let mut most = SIDE_BY_SIDE / size_of::<S::Vector>() / if folded { 2 } else { 1 };
+    if job.n * job.k * size_of::<T>() > Caches::of_this_core().l2 / 2 {
+        most = most.min(STREAMS / S::LANES);
+    }
     let alone = if job.n % S::LANES <= FEW { job.n % S::LANES } else { 0 };
     for j in 0..alone {
         // SAFETY: a column of B.

@@ -94,10 +94,7 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
     for (at, piece) in pieces.iter().enumerate() {
         if piece.len >= LONG {
             // Where the next one starts, no hardware prefetcher has been.
-            let next = pieces.get(at + 1).unwrap_or(piece);
-            for &row in rows.iter().take(MR) {
-                prefetch(a.wrapping_offset(next.a + row), 1);
-            }
+            ask_for_piece(a.wrapping_offset(pieces.get(at + 1).unwrap_or(piece).a), &rows[..MR]);
         }
         let mut a = [a.wrapping_offset(piece.a); MAX_GROUPS];
         let mut b = b.wrapping_add(piece.b * span);
@@ -124,6 +121,14 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
             }
             write::<T, N, MR>(narrow, tile, room, span);
         }
+    }
+}
+
+/// Asks for the element at each of `rows` from `a` on, with which a piece starts.
+#[inline(always)]
+fn ask_for_piece<T>(a: *const T, rows: &[isize]) {
+    for &row in rows {
+        prefetch(a.wrapping_offset(row), 1);
     }
 }
 

@@ -7,7 +7,7 @@ pub mod matrix;
 
 use fathom_kernels::{Caches, Real};
 
-/// This core's caches, and those of two others, one with a large second level.
+/// This core's caches, and others: with a large second level, with a large first level, and with neither.
 pub const SOME_CACHES: [Option<Caches>; 4] = [
     None,
     Some(Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 }),
