@@ -50,7 +50,7 @@ impl Blas {
     /// When there is no such library, or it lacks what is needed here.
     pub fn open(path: &str, cores: usize) -> Result<Self, Usage> {
         // SAFETY: opening runs the library's initialisers. The user names a BLAS, and trusts it.
-        let library = unsafe { Library::new(path) }.map_err(|error| {
+        let library = unsafe { open_apart(path) }.map_err(|error| {
             let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             Usage(format!("cannot open the BLAS {path}: {reason}"))
         })?;
@@ -69,6 +69,25 @@ impl Blas {
         limit(&library, cores as c_int);
         let (name, version) = identity(&library).unwrap_or_else(|| (stem(path), "unknown".to_owned()));
         Ok(Self { sgemm, dgemm, name, version, _library: library })
+    }
+}
+
+/// Opens a library that calls its own functions, even where one that was opened before has some of the same names: every BLAS
+/// has an `sgemm_`, and would otherwise compute through that of the first.
+///
+/// # Safety
+/// The library's initialisers are run.
+unsafe fn open_apart(path: &str) -> Result<Library, libloading::Error> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_DEEPBIND;
+        libloading::os::unix::Library::open(Some(path), flags).map(Library::from)
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    // SAFETY: passed on from the caller.
+    unsafe {
+        Library::new(path)
     }
 }
 
