@@ -1,6 +1,7 @@
 //! Block sizes: which part of a product is in which cache.
 
 use crate::cache::Caches;
+use crate::plan::apart;
 
 /// Upper bounds of the blocks: `mc x kc` of A and `kc x nc` of B. They change no bit of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,22 +29,25 @@ impl Blocks {
 
     /// The sizes where strips of `strip` columns stream past one tile's rows of A, `tall` of them: these take half of the
     /// first level. A block of A takes three eighths of the second level, if it is packed; a block of B is a small share
-    /// of the third, for it is packed and read again at once. A large second level holds the block of B instead, or `rooms` of
-    /// them, and a tile's rows of A are packed when their turn comes.
-    pub(crate) fn for_streams(
-        caches: Caches,
-        element: usize,
-        k: usize,
-        (tall, strip): (usize, usize),
-        rooms: usize,
-    ) -> Self {
+    /// of the third, for it is packed and read again at once. A large second level holds the block of B instead, and a tile's
+    /// rows of A are packed when their turn comes.
+    pub(crate) fn for_streams(caches: Caches, element: usize, k: usize, (tall, strip): (usize, usize)) -> Self {
         let kc = even(k, (caches.l1 / 2 / element / tall).max(64), 1);
         if caches.keep_a_block() {
-            return Self { mc: tall, kc, nc: (caches.l2 / 2 / rooms / element / kc).max(4 * strip) };
+            return Self { mc: tall, kc, nc: (caches.l2 / 2 / element / kc).max(4 * strip) };
         }
         let mc = (caches.l2 / 8 * 3 / element / kc).max(4 * tall);
         let nc = (caches.l3 / 16).max(caches.l2 * 2) / element / kc;
         Self { mc, kc, nc: nc.max(4 * strip) }
+    }
+
+    /// The sizes where all rows of A meet one strip of B after another, which is read in place, its rows `b_row` apart: the rows of a
+    /// tile, `tall` of them, take half of the first level, and those of two strips no more than half of the sets of the
+    /// second.
+    pub(crate) fn for_asking(caches: Caches, element: usize, k: usize, (tall, b_row): (usize, isize)) -> Self {
+        let of_b = caches.l2 / 2 / apart(b_row, element);
+        let kc = (caches.l1 / 2 / element / tall).min(of_b).max(128);
+        Self { mc: usize::MAX, kc: even(k, kc, 1), nc: usize::MAX }
     }
 }
 

@@ -18,7 +18,6 @@
 //! A's elements are broadcast one by one, so A may lie in memory anyhow; B's are read as vectors, so neighbouring columns
 //! of B must be neighbours in memory.
 
-use crate::cache::LINE;
 use crate::pack::Taps;
 use crate::simd::{Portable, Simd};
 use crate::thin::Columns;
@@ -37,9 +36,10 @@ mod tests;
 
 pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
-use prefetch::prefetch_lines;
+use prefetch::prefetch_beyond;
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Later, Run};
+pub(crate) use steps::UNROLL;
 use steps::steps;
 pub(crate) use table::{kernel_table, last};
 
@@ -88,8 +88,10 @@ pub struct Kernel<T: 'static> {
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `panel[MR - 1]`: two whole vectors wide, for packed strips.
     pub(crate) panel: &'static [Multiply<T>],
-    /// `packing[NV - 2][MR - 1]`: of two or three whole vectors, with a look at [`Ahead`].
-    pub(crate) packing: &'static [&'static [Multiply<T>]],
+    /// `packing[MR - 1]`: two whole vectors wide, for strips that are packed while the one before them is multiplied.
+    pub(crate) packing: &'static [Multiply<T>],
+    /// `asking[MR - 1]`: three whole vectors wide, for strips that are asked for while the one before them is multiplied.
+    pub(crate) asking: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// `scan[NV - 1][MR - 1]`: for tiles whose columns are neighbouring pixels; see [`scanline`].
@@ -179,7 +181,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     run: &Run<'_, T>,
 ) {
     let &Run { tiles: count, k, a_row, a_depth, a_later: mut later, b_depth, b_later, beta, c_row, last, .. } = run;
-    let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
+    let mut ahead = run.ahead.filter(|_| matches!(LOOK, PACK | ASK)).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
@@ -187,9 +189,8 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         // So that the places of C's rows are computed where they are used, not kept on the stack.
         let c_row = opaque_here(c_row);
         let c_next = c_tile.wrapping_offset(run.c_tile);
-        if left > 0 && run.c_far {
-            ask_for_tile::<T, MR>((c_next, c_row), NV * S::LANES);
-        }
+        let mut c_rows =
+            NextRows::new(c_next, c_row, if left > 0 && run.c_far { MR.div_ceil(NextRows::<T>::AT_ONCE) } else { 0 });
         // SAFETY: the tile is the caller's.
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
         let mut a = groups::<T, MR>(a_tile, a_row);
@@ -198,7 +199,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut asked = later;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
-            if LOOK == PACK {
+            if matches!(LOOK, PACK | ASK) {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
                     steps::<T, S, MR, NV, END, LOOK>(
                         s,
@@ -207,15 +208,27 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                         (&mut b, b_depth, b_later, ends),
                         &mut acc,
                     );
-                    ahead.copy_row::<S, NV>(s);
+                    match LOOK {
+                        PACK => ahead.copy_row::<S, NV>(s),
+                        _ => {
+                            ahead.ask_for_row(NV * S::LANES);
+                            ask_for_rows::<T, MR>(&a, &rows);
+                        }
+                    }
                     left -= ahead.gap;
                     asked.ask::<MR>();
+                    c_rows.ask(NV * S::LANES);
                 }
             }
-            let stretch = if asked.is_none() { k } else { Later::<T>::STRETCH };
             while left > 0 {
-                asked.ask::<MR>();
+                let stretch = match asked.is_none() {
+                    _ if c_rows.left > 0 => NextRows::<T>::STEPS,
+                    true => left,
+                    false => Later::<T>::STRETCH,
+                };
                 let count = left.min(stretch);
+                asked.ask::<MR>();
+                c_rows.ask(NV * S::LANES);
                 steps::<T, S, MR, NV, END, LOOK>(
                     s,
                     count,
@@ -246,16 +259,42 @@ fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_
     a
 }
 
-/// Asks for `MR` rows of C, `len` elements of each.
+/// Asks for the next line of each of a tile's rows of A.
 #[inline(always)]
-fn ask_for_tile<T, const MR: usize>((mut c, c_row): (*const T, isize), len: usize) {
-    let whole_lines = (c.addr() | (c_row.unsigned_abs() * size_of::<T>())).is_multiple_of(LINE);
-    for _ in 0..MR {
-        match whole_lines {
-            true => prefetch_lines(c, len),
-            false => prefetch(c, len),
+fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP]) {
+    for i in 0..MR {
+        prefetch(a[i / GROUP].wrapping_offset(rows[i % GROUP]).wrapping_add(Later::<T>::STRETCH), 1);
+    }
+}
+
+/// Rows of the next tile of C, which are asked for a few at a time: all at once, they would keep the steps waiting for their own.
+struct NextRows<T> {
+    row: *const T,
+    c_row: isize,
+    left: usize,
+}
+
+impl<T> NextRows<T> {
+    /// How many are asked for at once, and after how many steps the next ones are.
+    const AT_ONCE: usize = 3;
+    const STEPS: usize = 8;
+
+    #[inline(always)]
+    fn new(row: *const T, c_row: isize, left: usize) -> Self {
+        Self { row, c_row, left }
+    }
+
+    /// Asks for `len` elements of each of the next rows.
+    #[inline(always)]
+    fn ask(&mut self, len: usize) {
+        if self.left == 0 {
+            return;
         }
-        c = c.wrapping_offset(c_row);
+        for _ in 0..Self::AT_ONCE {
+            prefetch_beyond(self.row, len);
+            self.row = self.row.wrapping_offset(self.c_row);
+        }
+        self.left -= 1;
     }
 }
 
@@ -380,3 +419,6 @@ pub(crate) const PACK: u8 = 1;
 pub(crate) const STREAM: u8 = 2;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
+/// Rows of another strip, which is read in place when its turn comes, are asked for: see [`Ahead`]; and those of this one are, from
+/// the second level of cache, a few steps before.
+pub(crate) const ASK: u8 = 4;

@@ -11,10 +11,11 @@ use crate::sweep::MOST_ROWS;
 pub enum Reading {
     /// Where it is.
     InPlace,
-    /// Where it is, from far away: a few rows of it at a time, asked for in good time.
+    /// Where it is, from far away, asked for in good time: each strip of B while the one before it is multiplied, if rows are the loop
+    /// inside and strips are wide; and a few rows of B at a time otherwise.
     Streamed,
-    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; each block of wide
-    /// strips while the one before it is; and all of a block's first otherwise.
+    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; and all of a
+    /// block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -52,8 +53,6 @@ pub(crate) struct Plan {
     pub(crate) order: Order,
     /// Whether rows of A come from far away and their elements are neighbours, so that the next ones are asked for.
     pub(crate) a_far: bool,
-    /// Whether each block of B is packed while the one before it is multiplied.
-    pub(crate) passes: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
 }
@@ -107,21 +106,23 @@ impl Task {
         let &Self { m, n, k, element, .. } = self;
         let (bytes, tall) = (k * n * element, kernel.whole[1].len());
         let wide = self.is_wide(caches, kernel);
-        // A large second level has no more ways than others for rows of B that share its sets; and a small first level fewer than
-        // others, which many rows of A come to feel.
-        let sets = caches.keep_a_block() && k > SHORT || caches.are_tight() && k > FEW_WAYS && m >= MANY_ROWS;
+        // A large second level has no more ways than others for rows of B that share its sets; and many rows of A come to feel those of
+        // the first.
+        let many = k > FEW_WAYS && m >= MANY_ROWS && (caches.are_tight() || caches.keep_a_block());
+        let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
         if self.can_read_b(Reading::Columns, vectors) {
             Reading::Columns
+        } else if self.asks(caches, kernel) {
+            Reading::Streamed
         } else if self.is_tall_upright(caches, tall) {
             Reading::Packed
         } else if self.streams(caches, kernel) {
             Reading::Streamed
         } else if self.has_few_rows(tall) || bytes <= caches.l2 / 4 && !crowded {
             Reading::InPlace
-        } else if wide {
-            // Blocks that two rooms share are small, and many rows had rather read large ones.
-            if m <= WORTH_PASSING { Reading::InPassing } else { Reading::Packed }
+        } else if wide && (bytes > 2 * caches.l2 || n <= NARROW || self.a_row == 1) {
+            Reading::Packed
         } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
         } else {
@@ -133,13 +134,20 @@ impl Task {
     pub(crate) fn streams<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
         let &Self { m, n, k, element, .. } = self;
         let tall = kernel.whole[1].len();
-        let most = match self.is_wide(caches, kernel) {
-            true => SOME_ROWS / 2,
-            false if caches.are_tight() && n * element >= PAGE => 2 * SOME_ROWS,
-            false => SOME_ROWS,
-        };
+        let most = if caches.are_tight() && n * element >= PAGE { 2 * SOME_ROWS } else { SOME_ROWS };
         let some_rows = tall >= TALL && m <= most && n > 8 * kernel.lanes;
         k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(tall))
+    }
+
+    /// Whether B meets too few rows for packing it in wide strips to pay.
+    fn asks<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+        let near = self.k * self.n * self.element <= caches.l2 / 2;
+        let most = match self.is_aliased(self.b_row) {
+            true => MORE_ROWS / 2,
+            false if near => 2 * MORE_ROWS,
+            false => MORE_ROWS,
+        };
+        self.b_in_place && self.m <= most && self.is_wide(caches, kernel)
     }
 
     /// Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
@@ -164,7 +172,10 @@ impl Task {
             let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
             let far = element * m * streams.map_or(k, |kc| k.min(kc)) > near;
             let spread = self.a_row == 1 && (far || self.is_aliased(self.a_depth));
-            m > FEW_ROWS && (spread && b != Reading::Streamed || folded && streams.is_some())
+            // Columns of the transposed A are read again for each strip of B, and from afar where they share sets.
+            let again = n > 4 * NARROW && !self.is_aliased(self.b_row) || apart(self.a_depth, element) >= PAGE / 4;
+            let upright = self.a_row == 1 && b == Reading::Streamed && streams.is_none() && again;
+            m > FEW_ROWS && (spread && b != Reading::Streamed || folded && streams.is_some() || upright)
         };
         if packed { Reading::Packed } else { Reading::InPlace }
     }
@@ -209,6 +220,14 @@ impl Task {
             }
             // Each tile's rows take a line for each element of depth, most of it for other tiles.
             (Reading::InPlace, _, true) if columns => Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual },
+            // A large second level keeps many rows of A, so that strips may be short enough for the first.
+            (_, Reading::InPassing, false) if caches.keep_a_block() && self.n > NARROW => {
+                Blocks { kc: usual.kc.min(caches.l1 / 4 * 3 / self.element / strip), mc: 256, ..usual }
+            }
+            // C takes the time, and the more so when it waits for B.
+            _ if self.k <= SHORT && caches.keep_a_block() => {
+                Blocks { nc: (caches.l2 / 2 / self.element / self.k).max(4 * strip), ..usual }
+            }
             _ => usual,
         }
     }
@@ -229,6 +248,12 @@ impl Task {
         let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
         let tall = kernel.whole[1].len();
         worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
+    }
+
+    /// Whether rows of A come from afar for two strips of B, of which the second had better find them near.
+    fn meets_two_strips(&self, caches: Caches, strip: usize) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        caches.keep_a_block() && n > strip && n <= 2 * strip && self.a_row != 1 && m * k * element > 2 * caches.l2
     }
 
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
@@ -263,6 +288,12 @@ impl Task {
     }
 }
 
+/// Bytes after which elements `stride` apart meet the same sets of any cache again: the largest power of two that divides their
+/// distance.
+pub(crate) fn apart(stride: isize, element: usize) -> usize {
+    1 << (stride.unsigned_abs() * element).trailing_zeros().min(usize::BITS - 1)
+}
+
 /// Vectors across a strip for products of `m` rows: enough accumulators to hide the latency of a multiply-add.
 #[inline]
 pub(crate) fn vectors(m: usize) -> usize {
@@ -286,16 +317,14 @@ const FEW_WAYS: usize = 6;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many
-/// where the first level is small and rows of B are long, and half as many where blocks of B would stay in the second level.
+/// where the first level is small and rows of B are long.
 const SOME_ROWS: usize = 96;
 
-/// Up to this many rows, packing a block takes so long beside multiplying it that it had better be done meanwhile.
-const WORTH_PASSING: usize = 112;
-
-/// Up to this many rows, a B that no cache holds is better packed in passing.
+/// Up to this many rows, a B that no cache holds is better packed in passing; and any is better read in place, if its strips are wide and
+/// asked for in passing: half as many where rows of B share sets, and twice as many where the second level holds B.
 const MORE_ROWS: usize = 256;
 
-/// From so many rows on, rows of B that share sets of a small first level are better packed, however few they are.
+/// From so many rows on, rows of B that share sets of the first level are better packed, however few they are.
 const MANY_ROWS: usize = 768;
 
 /// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
@@ -323,30 +352,36 @@ impl Plan {
         let b_wish = task.best_of_b(caches, kernel, vectors);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
-        let may_be_wide = b != Reading::Streamed && order != Some(Order::RowsInside);
+        let may_be_wide = match b {
+            Reading::Streamed => order != Some(Order::StripsInside),
+            Reading::InPassing => false,
+            _ => order != Some(Order::RowsInside),
+        };
         let wide = may_be_wide && task.is_wide(caches, kernel);
         let (vectors, tall) = match wide {
             true => (WIDE, kernel.whole[WIDE - 1].len()),
             false => (vectors, tall),
         };
-        let (strip, passes) = (vectors * kernel.lanes, wide && b == Reading::InPassing);
+        let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
+        let asks = streamed && wide;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
         // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
         // multiply-add that all of it has to come in long streams, of which a few strips have none.
+        let few_strips = if wide && task.a_row == 1 { 2 } else { 4 };
         let strips_inside = streamed
             || m <= FEW_ROWS
             || k <= SHORT
-            || tall < TALL && n > 4 * strip
-            || passes
+            || tall < TALL && n > few_strips * strip
+            || task.meets_two_strips(caches, strip)
             || task.is_tall_upright(caches, tall) && !caches.keep_a_block()
             || task.writes_far(caches);
-        let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
+        let order = order.unwrap_or(if strips_inside && !asks { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
         let usual = match streams {
-            true => Blocks::for_streams(caches, element, k, shape, if passes { 2 } else { 1 }),
+            true => Blocks::for_streams(caches, element, k, shape),
             false => Blocks::for_caches(caches, element, k, shape.1),
         };
 
@@ -354,19 +389,22 @@ impl Plan {
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = blocks.unwrap_or(task.blocks(caches, (a, b), usual, shape, streams));
+        let most = blocks.unwrap_or(match asks && order == Order::RowsInside {
+            true => Blocks::for_asking(caches, element, k, (tall, task.b_row)),
+            false => task.blocks(caches, (a, b), usual, shape, streams),
+        });
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
         let strips_inside = order == Order::StripsInside;
         let mc = if strips_inside && a == Reading::InPlace { m } else { even(m, most.mc, tall) };
         let blocks = Blocks { mc, kc: even(k, most.kc, 1), nc: even(n, most.nc, strip) };
         // Rows that share a set of the first level must leave it some of its ways, of which it has one for each page it holds.
         let rows = match a == Reading::InPlace && task.a_row != 1 && task.is_aliased(task.a_row) {
-            true if n <= NARROW => (caches.l1 / PAGE).saturating_sub(2).max(FEW_WAYS),
+            true if n <= NARROW || wide => (caches.l1 / PAGE).saturating_sub(2).max(FEW_WAYS),
             true => FEW_WAYS,
             false => usize::MAX,
         };
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
-        Self { vectors, rows, tall, blocks, a, b, order, passes, a_far, rows_ahead }
+        Self { vectors, rows, tall, blocks, a, b, order, a_far, rows_ahead }
     }
 
     /// Whether each strip of B is packed while the one before it meets the rows of A.

@@ -8,21 +8,19 @@ use crate::Real;
 use crate::block::Blocks;
 use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
-use crate::kernel::{Ahead, Kernel, Later, Run};
+use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
 use crate::pack::Operand;
-use crate::plan::{Order, Plan, Reading, STREAMS, Task};
+use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
 use crate::scratch::with_scratch;
 use crate::small::{SHORT_TURN, is_small, small_turned};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
 
-mod passing;
 mod rows;
 #[cfg(all(test, unix))]
 mod tests;
 mod transposed;
 
-use passing::Passing;
 use rows::{PAD, Rows};
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
@@ -187,37 +185,27 @@ impl<T: Real> Product<T> {
         } else {
             PANEL_PAD * (nc.min(cols.len()) / kernel.lanes + 1) + kc * (nc.min(cols.len()) + strip)
         };
-        let rooms = if plan.passes { 2 } else { 1 };
-        with_scratch::<T, ()>([a_room, rooms * b_room], |[a_room, b_rooms]| {
-            // LOOP 5: blocks of columns of C and B. LOOP 4: blocks of k; all but the first start their chains from the C of the one
-            // before.
-            let depths = steps(0..self.a.depth.len(), kc);
-            let parts = steps(cols, nc).flat_map(|cols| depths.clone().map(move |depth| (cols, depth)));
-            let blocks = parts.enumerate().map(|(at, ((col, width), (k, len)))| {
-                let beta = if k == 0 { self.beta } else { T::ONE };
-                Block { kernel, plan, col, width, k, len, beta, room: b_rooms.wrapping_add(at % rooms * b_room) }
-            });
-            let (mut blocks, mut is_packed) = (blocks.peekable(), plan.packs_by_strips());
-            while let Some(block) = blocks.next() {
-                let next = blocks.peek().filter(|_| plan.passes);
-                let mut passing = next.map(|next| Passing::new(next, &block, rows.len()));
-                // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
-                unsafe {
-                    if !is_packed && !plan.b.is_in_place() {
-                        self.pack_block(&block);
-                    }
-                    // LOOP 3: blocks of rows of C and A
-                    for (row, height) in steps(rows.clone(), mc) {
-                        let a = self.rows_of_a(kernel, plan, (row, height), (block.k, block.len), a_room);
-                        // LOOPS 2 and 1
-                        match plan.order {
-                            Order::RowsInside => self.strip_by_strip(&block, &a, row == rows.start),
-                            Order::StripsInside => self.row_by_row(&block, &a, passing.as_mut()),
+        with_scratch::<T, ()>([a_room, b_room], |[a_room, b_room]| {
+            // LOOP 5: blocks of columns of C and B
+            for (col, width) in steps(cols, nc) {
+                // LOOP 4: blocks of k; all but the first start their chains from the C of the one before.
+                for (k, len) in steps(0..self.a.depth.len(), kc) {
+                    let beta = if k == 0 { self.beta } else { T::ONE };
+                    let block = Block { kernel, plan, col, width, k, len, beta, room: b_room };
+                    // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
+                    unsafe {
+                        if !plan.b.is_in_place() && !plan.packs_by_strips() {
+                            self.pack_block(&block);
                         }
-                    }
-                    if let Some(passing) = passing {
-                        passing.finish(self);
-                        is_packed = true;
+                        // LOOP 3: blocks of rows of C and A
+                        for (row, height) in steps(rows.clone(), mc) {
+                            let a = self.rows_of_a(kernel, plan, (row, height), (k, len), a_room);
+                            // LOOPS 2 and 1
+                            match plan.order {
+                                Order::RowsInside => self.strip_by_strip(&block, &a, row == rows.start),
+                                Order::StripsInside => self.row_by_row(&block, &a),
+                            }
+                        }
                     }
                 }
             }
@@ -231,37 +219,31 @@ impl<T: Real> Product<T> {
     /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless they are packed one by one
     /// and this is the `first`.
     unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        let pack = first && block.plan.packs_by_strips();
+        let asks = block.plan.b == Reading::Streamed;
+        let packs = first && block.plan.packs_by_strips();
+        let takes = |cut: &Cut<T>| !cut.is_edge() && cut.vectors == if asks { WIDE } else { 2 };
         let mut packed = false;
         let mut cuts = block.cuts().peekable();
         while let Some((j, cut)) = cuts.next() {
-            if pack && !packed {
+            if packs && !packed {
                 // SAFETY: passed on from the caller.
                 unsafe { self.pack_strip(block, (j, &cut), (0, block.len)) };
             }
-            let mut ahead = Ahead::NONE;
-            let next = cuts.peek().copied().filter(|(_, next)| next.is_whole_pair() && cut.is_whole_pair());
-            packed = next.is_some() && pack;
-            if let (true, Some((j, next))) = (packed, next) {
-                let most = next.tiles().len().min(block.plan.rows);
-                let gap = a.parts().map(|part| part.count.div_ceil(most)).sum();
-                ahead = Ahead {
-                    from: self.source(block, j),
-                    from_row: self.b.depth.inner_stride(),
-                    to: block.panel(j),
-                    rows: block.len,
-                    in_tile: block.len / gap,
-                    gap,
-                };
-            }
+            let next = cuts.peek().copied().filter(|(_, next)| (packs || asks) && takes(next) && takes(&cut));
+            packed = next.is_some() && packs;
+            let mut ahead = match next {
+                Some((j, next)) => self.ahead(block, a, (j, &next)),
+                None => Ahead::NONE,
+            };
             for part in a.parts() {
                 let mut part = part;
                 for (height, tiles) in heights(part.count, cut.tiles().len().min(block.plan.rows))
                     .into_iter()
                     .filter(|&(_, tiles)| tiles > 0)
                 {
-                    let kernels = match cut.is_whole_pair() {
-                        true if ahead.rows > 0 => cut.kernel.packing[0],
+                    let kernels = match takes(&cut) {
+                        true if asks => cut.kernel.asking,
+                        true if ahead.rows > 0 => cut.kernel.packing,
                         true if !block.plan.b.is_in_place() => cut.kernel.panel,
                         _ => cut.tiles(),
                     };
@@ -282,47 +264,59 @@ impl<T: Real> Product<T> {
                     part = part.after(tiles * height);
                 }
             }
-            if let (1.., Some((j, next))) = (ahead.rows, next) {
+            if let (true, 1.., Some((j, next))) = (packs, ahead.rows, next) {
                 // SAFETY: the rest of the next strip.
                 unsafe { self.pack_strip(block, (j, &next), (block.len - ahead.rows, ahead.rows)) };
             }
         }
     }
 
-    /// Each few rows of `a` meet all strips of a block, and pack a part of the next one if it is `passing`.
+    /// The strip at column `j` of a block, to be packed or asked for while the one before it meets the rows of `a`.
+    fn ahead(&self, block: &Block<T>, a: &Rows<T>, (j, cut): (usize, &Cut<T>)) -> Ahead<T> {
+        let most = cut.tiles().len().min(block.plan.rows);
+        let tiles = a.parts().map(|part| part.count.div_ceil(most)).sum::<usize>();
+        // Asking need not be complete, and steps are unrolled.
+        let gap = match block.plan.b {
+            Reading::Streamed => (tiles / UNROLL * UNROLL).max(UNROLL),
+            _ => tiles,
+        };
+        Ahead {
+            from: self.source(block, j),
+            from_row: self.b.depth.inner_stride(),
+            to: block.panel(j),
+            rows: block.len,
+            in_tile: block.len / gap,
+            gap,
+        }
+    }
+
+    /// Each few rows of `a` meet all strips of a block.
     ///
     /// # Safety
     /// As [`Product::strip_by_strip`], and the strips are where they are read.
-    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, mut passing: Option<&mut Passing<'_, T>>) {
+    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>) {
         for part in a.parts() {
             let mut part = part;
             let most = block.kernel.whole[block.plan.vectors - 1].len().min(block.plan.rows);
             for height in heights(part.count, most).into_iter().flat_map(|(height, tiles)| repeat_n(height, tiles)) {
-                let rows = Rows { count: height, ..part };
                 // SAFETY: rows of this block.
-                unsafe { self.row_of_tiles(block, &rows, passing.as_deref()) };
-                if let Some(passing) = &mut passing {
-                    passing.advance();
-                }
+                unsafe { self.row_of_tiles(block, &Rows { count: height, ..part }) };
                 part = part.after(height);
             }
         }
     }
 
-    /// The rows of one tile meet all strips of a block, the whole ones in one run, or in one each while something is to be packed.
+    /// The rows of one tile meet all strips of a block, the whole ones in one run.
     ///
     /// # Safety
     /// As [`Product::row_by_row`].
-    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>, passing: Option<&Passing<'_, T>>) {
+    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
         let mut cuts = block.cuts();
         let a_later = self.rows_after(block, rows);
         while let Some((j, cut)) = cuts.next() {
-            let strip = j / block.strip();
-            let ahead = passing.and_then(|passing| passing.ahead(self, strip));
-            let alike = if ahead.is_some() { 1 } else { cuts.alike(&cut) + 1 };
+            let alike = cuts.alike(&cut) + 1;
             let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
             let kernels = match block.plan.b {
-                _ if ahead.is_some() => cut.kernel.packing[cut.vectors - 2],
                 Reading::Streamed if alike > 2 => cut.kernel.streaming[cut.vectors - 1],
                 reading if cut.is_whole_pair() && !reading.is_in_place() => cut.kernel.panel,
                 _ => cut.tiles(),
@@ -338,12 +332,7 @@ impl<T: Real> Product<T> {
                 for _ in 0..tiles {
                     let run = Run {
                         tiles: alike,
-                        a_later: match (passing, &ahead) {
-                            (Some(passing), Some(_)) => passing.turn(a_later, strip),
-                            _ if j == 0 => a_later,
-                            _ => Later::NONE,
-                        },
-                        ahead: ahead.as_ref(),
+                        a_later: if j == 0 { a_later } else { Later::NONE },
                         b_tile: b_tile as isize,
                         b_later,
                         ..self.run_of(block, (j, &cut), &rest)

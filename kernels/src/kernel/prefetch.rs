@@ -5,18 +5,16 @@ use crate::cache::LINE;
 /// Asks for the cache lines of `len` elements at `p`, which need not be there.
 #[inline(always)]
 pub(crate) fn prefetch<T>(p: *const T, len: usize) {
-    prefetch_lines(p, len);
-    // Where they do not start with a line, they end in one more.
-    if len > 1 {
-        ask(p.wrapping_add(len - 1));
-    }
+    ask(p);
+    prefetch_beyond(p, len);
 }
 
-/// As [`prefetch`], of elements that start with a line.
+/// As [`prefetch`], of elements that do not start with a line but in one that is at hand.
 #[inline(always)]
-pub(super) fn prefetch_lines<T>(p: *const T, len: usize) {
-    for at in (0..len).step_by((LINE / size_of::<T>()).max(1)) {
-        ask(p.wrapping_add(at));
+pub(super) fn prefetch_beyond<T>(p: *const T, len: usize) {
+    let line = (LINE / size_of::<T>()).max(1);
+    for at in (0..len).step_by(line) {
+        ask(p.wrapping_add(len.min(at + line) - 1));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ptr::null;
 
-use super::{prefetch, prefetch_far};
+use super::{prefetch, prefetch_beyond, prefetch_far};
 use crate::Real;
 use crate::cache::LINE;
 use crate::simd::Simd;
@@ -160,6 +160,13 @@ impl<T> Ahead<T> {
         self.from = self.from.wrapping_offset(rows as isize * self.from_row);
         self.to = self.to.wrapping_add(rows * span);
         self.rows -= rows;
+    }
+
+    /// Asks for the next row, of `len` elements.
+    #[inline(always)]
+    pub(super) fn ask_for_row(&mut self, len: usize) {
+        prefetch_beyond(self.from, len);
+        self.skip(1, len);
     }
 
     /// Copies the next row, of `NV` vectors.

@@ -1,6 +1,9 @@
 //! The multiply-adds of a tile, step by step along k.
 
-use super::{Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_far, read};
+use super::{
+    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_beyond, prefetch_far,
+    read,
+};
 use crate::Real;
 use crate::simd::Simd;
 
@@ -21,12 +24,17 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     unsafe {
         let panel = (NV * S::LANES) as isize;
         let in_panel = matches!(LOOK, PANEL | PACK) && b_depth == panel;
-        let many = LOOK == NEAR && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
+        let many = matches!(LOOK, NEAR | ASK) && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
         if a_depth == 1 && (in_panel || many) {
             // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
             // beside the multiply-adds.
             while left >= UNROLL {
                 for u in 0..UNROLL {
+                    if LOOK == ASK {
+                        prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
+                        // So that no vector is read before its step.
+                        *b = unseen(*b);
+                    }
                     step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
                     *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
                 }
@@ -39,6 +47,9 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
             // The elements that a step needs are neighbours.
             let mut first = a[0];
             for _ in 0..left {
+                if LOOK == ASK {
+                    prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
+                }
                 let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
                 step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
                 first = first.wrapping_offset(a_depth);
@@ -69,8 +80,11 @@ fn unseen<T>(p: *const T) -> *const T {
 /// From so many chains on, loops for operands that lie well are worth their code and the time to compile it.
 const MANY_CHAINS: usize = 18;
 
+/// How many steps before its turn a row of B is asked for from the second level of cache.
+const SOON: isize = 6;
+
 /// Steps that share the moving of their pointers, where they can.
-const UNROLL: usize = 4;
+pub(crate) const UNROLL: usize = 4;
 
 /// One multiply-add in each chain of a tile, `ahead` elements on in A's rows.
 ///

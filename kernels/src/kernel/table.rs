@@ -41,7 +41,7 @@ macro_rules! kernel_table {
                 $($half: Window<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
-                use $crate::kernel::{CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
+                use $crate::kernel::{ASK, CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
@@ -82,7 +82,8 @@ macro_rules! kernel_table {
                         &[tiles::<T, 1, 8, WHOLE, STREAM>],
                     ],
                     panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
-                    packing: &[&[$(tiles::<T, $two, 2, WHOLE, PACK>),+], &[$(tiles::<T, $three, 3, WHOLE, PACK>),+]],
+                    packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
+                    asking: &[$(tiles::<T, $three, 3, WHOLE, ASK>),+],
                     gather: &[
                         &[
                             gather::<T, 1, 1>,
