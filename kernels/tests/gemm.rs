@@ -243,11 +243,15 @@ fn same_bits_across_whole_blocks_and_threads() {
     }
 }
 
-/// A transposed A that no second level holds, and few columns: planned for each of some caches, and as it comes.
-fn upright<T: Real>(pools: &[ThreadPool], [m, n, k]: [usize; 3]) {
+/// A product, of a transposed A if it is `upright`, planned for each of some caches, and as it comes.
+fn on_some_caches<T: Real>(pools: &[ThreadPool], [m, n, k]: [usize; 3], upright: bool) {
     let mut source = Source::new((m + n + k) as u64);
     let (a, b, c): (Vec<T>, Vec<T>, Vec<T>) = (source.values(k * m), source.values(k * n), source.values(m * n));
-    let (a, b) = (MatRef::row_major(&a, k, m).unwrap().t(), MatRef::row_major(&b, k, n).unwrap());
+    let b = MatRef::row_major(&b, k, n).unwrap();
+    let a = match upright {
+        true => MatRef::row_major(&a, k, m).unwrap().t(),
+        false => MatRef::row_major(&a, m, k).unwrap(),
+    };
     let mut expected = c.clone();
     reference::gemm(T::ONE, a, b, T::ONE, MatMut::row_major(&mut expected, m, n).unwrap());
     for (threads, pool) in (1..).zip(pools) {
@@ -264,8 +268,20 @@ fn upright<T: Real>(pools: &[ThreadPool], [m, n, k]: [usize; 3]) {
 fn same_bits_for_a_large_transposed_a_that_meets_few_columns() {
     let pools = pools();
     for sizes in [[900, 100, 600], [850, 40, 650], [1030, 7, 530]] {
-        upright::<f32>(&pools[..3], sizes);
-        upright::<f64>(&pools[..3], sizes);
+        on_some_caches::<f32>(&pools[..3], sizes, true);
+        on_some_caches::<f64>(&pools[..3], sizes, true);
+    }
+}
+
+#[test]
+fn same_bits_for_strips_of_b_that_rows_of_a_meet_in_place() {
+    let pools = pools();
+    // Few rows and more, rows of B that share sets and others, strips that fill B and those that do not, one block and several.
+    for sizes in [[17, 640, 133], [40, 230, 300], [61, 512, 600], [33, 1024, 200], [300, 150, 260], [70, 96 * 5, 900]] {
+        for upright in [false, true] {
+            on_some_caches::<f32>(&pools[..2], sizes, upright);
+            on_some_caches::<f64>(&pools[..2], sizes, upright);
+        }
     }
 }
 
