@@ -144,7 +144,7 @@ impl Task {
         let near = self.k * self.n * self.element <= caches.l2 / 2;
         let most = match self.is_aliased(self.b_row) {
             true => MORE_ROWS / 2,
-            false if near => 2 * MORE_ROWS,
+            false if near && self.a_row != 1 => 2 * MORE_ROWS,
             false => MORE_ROWS,
         };
         self.b_in_place && self.m <= most && self.is_wide(caches, kernel)
@@ -266,11 +266,18 @@ impl Task {
         }
     }
 
-    /// Whether an upright A meets so few columns that it had better stream past them, seen transposed.
-    pub(crate) fn streams_transposed(&self) -> bool {
+    /// Whether a transposed A meets so few columns that it had better stream past them, seen transposed.
+    pub(crate) fn streams_transposed<T>(&self, kernel: &Kernel<T>) -> bool {
+        let &Self { m, n, k, element, .. } = self;
         let caches = Caches::of_this_core();
-        let few = if caches.are_tight() { FEW_BESIDE / self.element } else { FEW_FOR_A_BYTE * self.element };
-        self.c_direct && self.n <= few && self.is_upright(caches)
+        let few = if caches.are_tight() { FEW_BESIDE / element } else { FEW_FOR_A_BYTE * element };
+        // Wide strips of A, seen so, meet many columns in place.
+        let wide = caches.keep_a_block() && kernel.takes_wide() && self.a_in_place && self.a_row == 1;
+        let asks = wide
+            && k > SHORT
+            && (FEW_ROWS + FEW_ROWS / 2..=MORE_ROWS).contains(&n)
+            && m >= (2 * n).max(4 * WIDE * FEW_ROWS);
+        self.c_direct && (asks || n <= few && self.is_upright(caches))
     }
 
     /// Whether few rows of A meet a far B, so that whole rows of it had better pass. More rows take C's sums to the end instead,
@@ -321,7 +328,8 @@ pub(crate) const FEW_ROWS: usize = 16;
 const SOME_ROWS: usize = 96;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing; and any is better read in place, if its strips are wide and
-/// asked for in passing: half as many where rows of B share sets, and twice as many where the second level holds B.
+/// asked for in passing: half as many where rows of B share sets, and twice as many where the second level holds B and rows of A are
+/// read along.
 const MORE_ROWS: usize = 256;
 
 /// From so many rows on, rows of B that share sets of the first level are better packed, however few they are.

@@ -68,7 +68,7 @@ impl<T: Real> Product<T> {
                 if self.compute_unplanned(kernel, &task, rows.start, &cols) {
                     return;
                 }
-                if task.streams_transposed() {
+                if task.streams_transposed(kernel) {
                     return self.compute_transposed(kernel, rows, cols);
                 }
             }
