@@ -175,7 +175,8 @@ impl Task {
             // Columns of the transposed A are read again for each strip of B, and from afar where they share sets.
             let again = n > 4 * NARROW && !self.is_aliased(self.b_row) || apart(self.a_depth, element) >= PAGE / 4;
             let upright = self.a_row == 1 && b == Reading::Streamed && streams.is_none() && again;
-            m > FEW_ROWS && (spread && b != Reading::Streamed || folded && streams.is_some() || upright)
+            let crowded = folded && streams.is_some() && tall + WAYS_FOR_B > caches.l1 / PAGE;
+            m > FEW_ROWS && (spread && b != Reading::Streamed || crowded || upright)
         };
         if packed { Reading::Packed } else { Reading::InPlace }
     }
@@ -321,6 +322,8 @@ pub(crate) const STREAMS: usize = 4;
 const PAGE: usize = 4096;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
+/// Ways of the first level that B and C need beside rows of A that share a set.
+const WAYS_FOR_B: usize = 4;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many

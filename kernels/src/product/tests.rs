@@ -289,4 +289,10 @@ fn tall_products_stay_inside_the_rooms_of_their_transposes() {
         tall_product::<f32>(source, n);
         tall_product::<f64>(source, 2 * n);
     }
+    // Those that wide strips of A, seen transposed, meet in place, on a machine that has such strips.
+    for n in [24, 37, 90] {
+        let sizes = [source.between(192, 300), n, source.between(129, 200)];
+        product_in_rooms::<f32>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
+        product_in_rooms::<f64>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
+    }
 }
