@@ -36,7 +36,7 @@ mod tests;
 
 pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
-use prefetch::prefetch_beyond;
+use prefetch::{NextTile, prefetch_beyond};
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Later, Run};
 pub(crate) use steps::UNROLL;
@@ -189,8 +189,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         // So that the places of C's rows are computed where they are used, not kept on the stack.
         let c_row = opaque_here(c_row);
         let c_next = c_tile.wrapping_offset(run.c_tile);
-        let mut c_rows =
-            NextRows::new(c_next, c_row, if left > 0 && run.c_far { MR.div_ceil(NextRows::<T>::AT_ONCE) } else { 0 });
+        let mut c_later = NextTile::new::<MR>((c_next, c_row), NV * S::LANES, left > 0 && run.c_far);
         // SAFETY: the tile is the caller's.
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
         let mut a = groups::<T, MR>(a_tile, a_row);
@@ -217,18 +216,18 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                     }
                     left -= ahead.gap;
                     asked.ask::<MR>();
-                    c_rows.ask(NV * S::LANES);
+                    c_later.ask();
                 }
             }
             while left > 0 {
                 let stretch = match asked.is_none() {
-                    _ if c_rows.left > 0 => NextRows::<T>::STEPS,
+                    _ if !c_later.is_done() => NextTile::<T>::STEPS,
                     true => left,
                     false => Later::<T>::STRETCH,
                 };
                 let count = left.min(stretch);
                 asked.ask::<MR>();
-                c_rows.ask(NV * S::LANES);
+                c_later.ask();
                 steps::<T, S, MR, NV, END, LOOK>(
                     s,
                     count,
@@ -264,37 +263,6 @@ fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_
 fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP]) {
     for i in 0..MR {
         prefetch(a[i / GROUP].wrapping_offset(rows[i % GROUP]).wrapping_add(Later::<T>::STRETCH), 1);
-    }
-}
-
-/// Rows of the next tile of C, which are asked for a few at a time: all at once, they would keep the steps waiting for their own.
-struct NextRows<T> {
-    row: *const T,
-    c_row: isize,
-    left: usize,
-}
-
-impl<T> NextRows<T> {
-    /// How many are asked for at once, and after how many steps the next ones are.
-    const AT_ONCE: usize = 3;
-    const STEPS: usize = 8;
-
-    #[inline(always)]
-    fn new(row: *const T, c_row: isize, left: usize) -> Self {
-        Self { row, c_row, left }
-    }
-
-    /// Asks for `len` elements of each of the next rows.
-    #[inline(always)]
-    fn ask(&mut self, len: usize) {
-        if self.left == 0 {
-            return;
-        }
-        for _ in 0..Self::AT_ONCE {
-            prefetch_beyond(self.row, len);
-            self.row = self.row.wrapping_offset(self.c_row);
-        }
-        self.left -= 1;
     }
 }
 

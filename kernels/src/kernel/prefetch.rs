@@ -50,3 +50,46 @@ pub(crate) fn prefetch_far<T>(p: *const T, len: usize) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (p, len);
 }
+
+/// The next tile of C, whose rows are asked for a few at a time: all at once, they would keep the steps waiting for their own
+/// operands.
+pub(super) struct NextTile<T> {
+    /// The first row that is left, and from a row to the next.
+    row: *const T,
+    c_row: isize,
+    /// Elements of a row.
+    len: usize,
+    /// How often there are rows to ask for.
+    left: usize,
+}
+
+impl<T> NextTile<T> {
+    /// How many rows are asked for at once.
+    const AT_ONCE: usize = 3;
+    /// After how many steps the next ones are.
+    pub(super) const STEPS: usize = 8;
+
+    /// `MR` rows of `len` elements; none if there is no such tile or it is at hand.
+    #[inline(always)]
+    pub(super) fn new<const MR: usize>((row, c_row): (*const T, isize), len: usize, is_far: bool) -> Self {
+        Self { row, c_row, len, left: if is_far { MR.div_ceil(Self::AT_ONCE) } else { 0 } }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Asks for the next rows.
+    #[inline(always)]
+    pub(super) fn ask(&mut self) {
+        if self.is_done() {
+            return;
+        }
+        for _ in 0..Self::AT_ONCE {
+            prefetch_beyond(self.row, self.len);
+            self.row = self.row.wrapping_offset(self.c_row);
+        }
+        self.left -= 1;
+    }
+}
