@@ -200,19 +200,13 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         unsafe {
             if matches!(LOOK, PACK | ASK) {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
-                    steps::<T, S, MR, NV, END, LOOK>(
-                        s,
-                        ahead.gap,
-                        (&mut a, &rows, a_row, a_depth),
-                        (&mut b, b_depth, b_later, ends),
-                        &mut acc,
-                    );
-                    match LOOK {
-                        PACK => ahead.copy_row::<S, NV>(s),
-                        _ => {
-                            ahead.ask_for_row(NV * S::LANES);
-                            ask_for_rows::<T, MR>(&a, &rows);
-                        }
+                    let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
+                    steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut acc);
+                    if LOOK == PACK {
+                        ahead.copy_row::<S, NV>(s);
+                    } else {
+                        ahead.ask_for_row(NV * S::LANES);
+                        ask_for_rows::<T, MR>(&a, &rows);
                     }
                     left -= ahead.gap;
                     asked.ask::<MR>();
@@ -220,21 +214,11 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                 }
             }
             while left > 0 {
-                let stretch = match asked.is_none() {
-                    _ if !c_later.is_done() => NextTile::<T>::STEPS,
-                    true => left,
-                    false => Later::<T>::STRETCH,
-                };
-                let count = left.min(stretch);
+                let count = left.min(if c_later.is_done() { asked.stretch(k) } else { NextTile::<T>::STEPS });
                 asked.ask::<MR>();
                 c_later.ask();
-                steps::<T, S, MR, NV, END, LOOK>(
-                    s,
-                    count,
-                    (&mut a, &rows, a_row, a_depth),
-                    (&mut b, b_depth, b_later, ends),
-                    &mut acc,
-                );
+                let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
+                steps::<T, S, MR, NV, END, LOOK>(s, count, of_a, of_b, &mut acc);
                 left -= count;
             }
         }

@@ -251,6 +251,20 @@ impl Task {
         worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
     }
 
+    /// Whether strips of B, `strip` columns wide, are best the loop inside past tiles of `tall` rows. With a short k, C is what takes the
+    /// time: it is written row by row. Flat tiles take in so much of A and B for each multiply-add that all of it has to come
+    /// in long streams, of which a few strips have none.
+    fn strips_inside(&self, caches: Caches, tall: usize, strip: usize) -> bool {
+        let &Self { m, n, k, .. } = self;
+        let few_strips = if self.a_row == 1 && caches.keep_a_block() { 2 } else { 4 };
+        m <= FEW_ROWS
+            || k <= SHORT
+            || tall < TALL && n > few_strips * strip
+            || self.meets_two_strips(caches, strip)
+            || self.is_tall_upright(caches, tall) && !caches.keep_a_block()
+            || self.writes_far(caches)
+    }
+
     /// Whether rows of A come from afar for two strips of B, of which the second had better find them near.
     fn meets_two_strips(&self, caches: Caches, strip: usize) -> bool {
         let &Self { m, n, k, element, .. } = self;
@@ -378,17 +392,8 @@ impl Plan {
         let asks = streamed && wide;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
-        // With a short k, C is what takes the time: it is written row by row. Flat tiles take in so much of A and B for each
-        // multiply-add that all of it has to come in long streams, of which a few strips have none.
-        let few_strips = if wide && task.a_row == 1 { 2 } else { 4 };
-        let strips_inside = streamed
-            || m <= FEW_ROWS
-            || k <= SHORT
-            || tall < TALL && n > few_strips * strip
-            || task.meets_two_strips(caches, strip)
-            || task.is_tall_upright(caches, tall) && !caches.keep_a_block()
-            || task.writes_far(caches);
-        let order = order.unwrap_or(if strips_inside && !asks { Order::StripsInside } else { Order::RowsInside });
+        let strips_inside = !asks && (streamed || task.strips_inside(caches, tall, strip));
+        let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
         let usual = match streams {

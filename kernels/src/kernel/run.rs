@@ -96,6 +96,12 @@ impl<T> Later<T> {
         self.line.is_null()
     }
 
+    /// How many of `k` steps come before the next lines are asked for.
+    #[inline(always)]
+    pub(super) fn stretch(self, k: usize) -> usize {
+        if self.is_none() { k } else { Self::STRETCH }
+    }
+
     /// Asks for a line of each of `MR` rows.
     #[inline(always)]
     pub(super) fn ask<const MR: usize>(&mut self) {
