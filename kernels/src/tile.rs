@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 
 use crate::Real;
 use crate::axis::Axis;
-use crate::kernel::{MAX_SIDE, MAX_TILE, Multiply, Run};
+use crate::kernel::{Ahead, MAX_SIDE, MAX_TILE, Multiply, Run};
 
 /// C as the five loops see it: element `(i, j)` is `ptr[rows.offset(i) + cols.offset(j)]`.
 #[derive(Clone, Copy)]
@@ -91,16 +91,22 @@ impl<T: Real> Output<T> {
             // for the rest.
             return unsafe { multiply(&run) };
         }
-        let tiles = run.tiles;
-        run.tiles = 1;
-        for tile in 0..tiles {
+        // What the first tile has packed or asked for is no longer the next one's.
+        let mut ahead = run.ahead.copied().unwrap_or(Ahead::NONE);
+        for tile in 0..run.tiles {
             let (row, col) = if way == Way::Down { (row + tile * height, col) } else { (row, col + tile * width) };
             let rows = Side::new(&self.rows, row, height);
             let cols = Side::new(&self.cols, col, width);
+            let mut one = Run {
+                tiles: 1,
+                a: run.a.wrapping_offset(tile as isize * run.a_tile),
+                b: run.b.wrapping_offset(tile as isize * run.b_tile),
+                ahead: Some(&ahead),
+                ..run
+            };
             // SAFETY: one tile of those that the caller vouches for.
-            unsafe { self.tile(multiply, &rows, (&cols, span), &mut run) };
-            run.a = run.a.wrapping_offset(run.a_tile);
-            run.b = run.b.wrapping_offset(run.b_tile);
+            unsafe { self.tile(multiply, &rows, (&cols, span), &mut one) };
+            ahead.skip(ahead.in_tile, span);
         }
     }
 

@@ -6,7 +6,7 @@ use common::{Source, assert_same_bits};
 use fathom_kernels::conv::{self, backward_input_tuned, backward_weights_tuned, forward_tuned, layer_tuned};
 use fathom_kernels::gemm::Tuning;
 use fathom_kernels::{
-    Activation, Blocks, ConvGeometry, Finish, Isa, Parallelism, Real, TensorMut, TensorRef, reference,
+    Activation, Blocks, ConvGeometry, Finish, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference,
 };
 
 /// Shapes of one convolution: images, filters, outputs.
@@ -34,9 +34,9 @@ fn random_shapes(source: &mut Source) -> Shapes {
     }
 }
 
-/// Dense NCHW, or channels outermost as the model layer stores them.
+/// Dense NCHW, channels outermost as the model layer stores them, or channels innermost.
 fn strides(source: &mut Source, [n, c, h, w]: [usize; 4]) -> [usize; 4] {
-    if source.between(0, 1) == 0 { [c * h * w, h * w, w, 1] } else { [h * w, n * h * w, w, 1] }
+    source.choose(&[[c * h * w, h * w, w, 1], [h * w, n * h * w, w, 1], [h * w * c, 1, w * c, c]])
 }
 
 fn len(shape: [usize; 4]) -> usize {
@@ -84,6 +84,59 @@ fn same_bits_as_the_textbook_loops_on_random_geometry() {
     }
 }
 
+/// One tap, and images whose channels are innermost: the rows of C lie an uneven step apart, so that a kernel computes one tile at a
+/// time while it packs, or asks for, the next strip of B.
+fn one_tap<T: Real>(source: &mut Source, (stride, padding): (usize, usize)) {
+    let geometry = ConvGeometry { kernel: [1, 1], stride: [stride; 2], padding: [padding; 2], dilation: [1, 1] };
+    let s = large_shapes(([2, 70, 7, 9], 83, geometry));
+    let [x, w, y] = [s.x, s.w, s.y].map(|shape| source.values::<T>(len(shape)));
+    let innermost = |[_, c, h, w]: [usize; 4]| [h * w * c, 1, w * c, c];
+    let of = |data, shape| TensorRef::strided(data, shape, innermost(shape)).unwrap();
+    // Filters that lie so that rows of B are contiguous, forward and backward.
+    let [forward, backward] =
+        [[1, s.w[0], 1, 1], [s.w[1], 1, 1, 1]].map(|strides| TensorRef::strided(&w, s.w, strides).unwrap());
+    let [ex, ey] = {
+        let (mut ex, mut ey) = (x.clone(), y.clone());
+        let [to_x, to_y] = [(&mut ex, s.x), (&mut ey, s.y)]
+            .map(|(data, shape)| TensorMut::strided(data, shape, innermost(shape)).unwrap());
+        reference::conv_forward(&geometry, T::ONE, forward, of(&x, s.x), T::ONE, to_y);
+        reference::conv_backward_input(&geometry, T::ONE, backward, of(&y, s.y), T::ONE, to_x);
+        [ex, ey]
+    };
+    for isa in Isa::available() {
+        for (b, order) in [Reading::InPassing, Reading::Streamed]
+            .into_iter()
+            .flat_map(|b| [(b, Order::RowsInside), (b, Order::StripsInside)])
+        {
+            let tuning = Tuning { b: Some(b), order: Some(order), ..Tuning::on(isa) };
+            let (mut fx, mut fy) = (x.clone(), y.clone());
+            let [to_x, to_y] = [(&mut fx, s.x), (&mut fy, s.y)]
+                .map(|(data, shape)| TensorMut::strided(data, shape, innermost(shape)).unwrap());
+            forward_tuned(&tuning, &geometry, (T::ONE, forward), of(&x, s.x), (T::ONE, to_y), Parallelism::Serial);
+            backward_input_tuned(
+                &tuning,
+                &geometry,
+                (T::ONE, backward),
+                of(&y, s.y),
+                (T::ONE, to_x),
+                Parallelism::Serial,
+            );
+            let what = |which: &str| format!("{which} {} {tuning:?} {geometry:?}", T::NAME);
+            assert_same_bits(&fy, &ey, || what("forward"));
+            assert_same_bits(&fx, &ex, || what("backward_input"));
+        }
+    }
+}
+
+#[test]
+fn strips_are_packed_in_passing_whatever_the_rows_of_c() {
+    let source = &mut Source::new(9);
+    for geometry in [(1, 0), (2, 0), (1, 1)] {
+        one_tap::<f32>(source, geometry);
+        one_tap::<f64>(source, geometry);
+    }
+}
+
 /// Images large enough to be shared, copied in bands, and met tap by tap.
 const LARGE: [([usize; 4], usize, ConvGeometry); 5] = {
     const fn geometry(kernel: [usize; 2], stride: usize, dilation: usize) -> ConvGeometry {
@@ -128,10 +181,12 @@ fn same_bits_on_any_number_of_threads() {
         for threads in 1..=8 {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let blocks = Blocks { mc: source.between(50, 400), kc: source.between(3, 300), nc: source.between(1, 60) };
-            for tuning in [Tuning::default(), Tuning { blocks: Some(blocks), ..Tuning::default() }] {
+            let all = Blocks { mc: usize::MAX, kc: usize::MAX, nc: usize::MAX };
+            let of = |blocks| Tuning { blocks: Some(blocks), ..Tuning::default() };
+            for tuning in [Tuning::default(), of(blocks), of(all)] {
                 let shared = pool.install(|| passes(&s, &tuning, given, Parallelism::Rayon));
                 for (shared, alone) in shared.iter().zip(&alone) {
-                    assert_same_bits(shared, alone, || format!("{threads} threads, {blocks:?}, {s:?}"));
+                    assert_same_bits(shared, alone, || format!("{threads} threads, {tuning:?}, {s:?}"));
                 }
             }
         }
@@ -213,13 +268,23 @@ fn a_layer_is_a_convolution_and_what_comes_after_it() {
 }
 
 #[test]
+#[should_panic(expected = "a value of 9 elements is not 1x1x2x4")]
+fn a_value_of_another_size_is_refused() {
+    layer_of_two_by_four(&mut [0.0; 9], &mut [0.0; 8]);
+}
+
+#[test]
 #[should_panic(expected = "a slope and a skip of [7, 8] elements are not of the shape [1, 1, 2, 4]")]
 fn a_slope_of_another_size_is_refused() {
+    layer_of_two_by_four(&mut [0.0; 8], &mut [0.0; 7]);
+}
+
+fn layer_of_two_by_four(value: &mut [f32], slope: &mut [f32]) {
     let geometry = ConvGeometry { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1] };
     let (x, w) = ([1.0f32; 8], [1.0f32; 1]);
     let (x, w) = (TensorRef::dense(&x, [1, 1, 2, 4]).unwrap(), TensorRef::dense(&w, [1, 1, 1, 1]).unwrap());
     let finish = Finish { activation: Activation::Tanh, scale: 1.0, skip: None };
-    conv::layer(&geometry, &finish, w, x, (&mut [0.0; 8], &mut [0.0; 7]), Parallelism::Serial);
+    conv::layer(&geometry, &finish, w, x, (value, slope), Parallelism::Serial);
 }
 
 /// <conv(x, w), g>.
@@ -307,6 +372,11 @@ fn a_kernel_larger_than_the_image_is_refused() {
     assert!(error.contains("1x9") && error.contains("4x8"), "{error}");
     let zero = ConvGeometry { stride: [0, 1], ..geometry };
     assert!(zero.output_size([9, 9]).unwrap_err().to_string().contains("at least 1"));
+    let far = ConvGeometry { kernel: [1, 3], dilation: [1, 1 << 63], ..geometry };
+    let wide = ConvGeometry { padding: [0, 1 << 63], ..geometry };
+    for geometry in [far, wide] {
+        assert!(geometry.output_size([4, 6]).unwrap_err().to_string().contains("address space"), "{geometry:?}");
+    }
 }
 
 #[test]
