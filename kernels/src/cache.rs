@@ -40,15 +40,18 @@ impl Caches {
 
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Option<Self> {
-        use std::arch::x86_64::{__cpuid, __cpuid_count};
+        use std::arch::x86_64::__cpuid_count;
+        // SAFETY: every CPU of 64 bits has the instruction. (Rust has called it safe since 1.93.)
+        #[allow(unused_unsafe)]
+        let cpuid = |leaf: u32, index: u32| unsafe { __cpuid_count(leaf, index) };
         // The leaf of "deterministic cache parameters": Intel's is 4, AMD's 0x8000001d, in one format.
         let leaf = [0x8000_001d, 4].into_iter().find(|&leaf| {
-            let most = __cpuid(leaf & 0x8000_0000).eax;
-            most >= leaf && __cpuid_count(leaf, 0).eax & 0x1f != 0
+            let most = cpuid(leaf & 0x8000_0000, 0).eax;
+            most >= leaf && cpuid(leaf, 0).eax & 0x1f != 0
         })?;
         let mut caches = Self { l1: 0, l2: 0, l3: 0 };
         for index in 0..16 {
-            let parameters = __cpuid_count(leaf, index);
+            let parameters = cpuid(leaf, index);
             let (kind, level) = (parameters.eax & 0x1f, parameters.eax >> 5 & 7);
             if kind == 0 {
                 break;

@@ -2,8 +2,8 @@
 //!
 //! No im2col matrix is built, and a tap that falls outside the image is never multiplied: outputs that share their taps
 //! form rectangles (see `stretch`). A kernel of one tap is a matrix product (`pointwise`); larger ones read
-//! a copy of the images with the channels innermost (`direct`), and their filters' gradient reads the images where they
-//! are (`filters`).
+//! a copy of the images with the channels innermost (`direct`), or, where a row of pixels fills the lanes better, the rows of the images
+//! (`scan`); and their filters' gradient reads the images where they are (`filters`).
 
 use crate::gemm::{self, Parallelism, Tuning};
 use crate::{Finish, Real, TensorMut, TensorRef};
@@ -33,7 +33,9 @@ struct Layout<P> {
 
 // SAFETY: a layout is a view of a slice that the caller holds for the whole call, shared or for itself; of one that is
 // written, tasks write elements that are theirs alone.
-unsafe impl<P> Sync for Layout<P> {}
+unsafe impl<T: Sync> Sync for Layout<*const T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Layout<*mut T> {}
 
 /// # Panics
 /// If a block size is 0.
@@ -177,13 +179,14 @@ pub fn layer_tuned<T: Real>(
 ) {
     let ([images, _, height, width], [outputs, ..]) = (x.shape(), w.shape());
     let [rows, cols] = geometry.output_size([height, width]).unwrap_or_else(|error| panic!("conv: {error}"));
-    let len = value.len();
-    let strides = [rows * cols, images * rows * cols, cols, 1];
-    let y = TensorMut::strided(value, [images, outputs, rows, cols], strides)
-        .unwrap_or_else(|_| panic!("conv: a value of {len} elements is not {outputs}x{images}x{rows}x{cols}"));
+    let size = [outputs, images, rows, cols].into_iter().try_fold(1, usize::checked_mul);
+    let (size, len) = (size.expect("conv: the shape exceeds the address space"), value.len());
+    assert!(len == size, "conv: a value of {len} elements is not {outputs}x{images}x{rows}x{cols}");
+    let y = TensorMut::strided(value, [images, outputs, rows, cols], [rows * cols, images * rows * cols, cols, 1])
+        .expect("dense");
     let mut convolution = convolution(tuning, geometry, (T::ONE, w), x, (T::ZERO, y));
     let shape = [outputs, images, rows, cols];
-    convolution.epilogue = Some(Epilogue::new(finish, convolution.y.ptr, slope, shape));
+    convolution.epilogue = Some(Epilogue::new(tuning.isa, finish, convolution.y.ptr, slope, shape));
     // SAFETY: as in `forward_tuned`; the epilogue's slices are of y's shape, and mutable.
     unsafe { convolution.run(tuning, parallelism) };
 }

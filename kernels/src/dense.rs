@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::gemm::multiply;
-use crate::{Finish, MatMut, MatRef, Parallelism, Real, gemm, team};
+use crate::{Finish, Isa, MatMut, MatRef, Parallelism, Real, gemm, team};
 
 /// Weights that are the sum of a matrix and of updates that it has not taken up yet: `W + moves^T features`.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ pub fn forward<T: Real>(
             let (first, len) = (rows.start + i * CHUNK, value.len());
             let skip = finish.skip.map(|skip| &skip[first * columns..first * columns + len]);
             pre[..len].copy_from_slice(value);
-            finish.run(&pre[..len], skip, value, &mut slope[..len]);
+            finish.run(Isa::active(), &pre[..len], skip, value, &mut slope[..len]);
             // SAFETY: as above; by sample, these are the same channels.
             unsafe { places.scatter(first, value, &slope[..len]) };
         }

@@ -19,7 +19,7 @@ pub enum Isa {
     /// AVX2 with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// AVX-512F.
+    /// AVX-512 as F, VL, DQ and BW, with AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx512,
     /// NEON, which every AArch64 CPU that runs an operating system has.
@@ -99,9 +99,9 @@ impl Isa {
     /// # Errors
     /// When the name is unknown or the CPU lacks the set.
     pub fn from_environment() -> Result<Self, IsaError> {
-        match std::env::var("FATHOM_ISA") {
-            Ok(name) if !name.is_empty() => {
-                let isa: Self = name.parse()?;
+        match std::env::var_os("FATHOM_ISA") {
+            Some(name) if !name.is_empty() => {
+                let isa: Self = name.to_string_lossy().parse()?;
                 if isa.is_available() { Ok(isa) } else { Err(IsaError::Missing(isa)) }
             }
             _ => Ok(*Self::available().last().expect("the portable set is always there")),

@@ -29,7 +29,7 @@ pub struct Tuning {
     pub isa: Isa,
     /// The most that a block may hold; `None` takes [`Blocks::for_caches`].
     pub blocks: Option<Blocks>,
-    /// How A is read, where its layout allows it.
+    /// How A is read, where its layout allows it: [`Reading::InPlace`] or [`Reading::Packed`]; others are as `None`.
     pub a: Option<Reading>,
     /// How B is read, where its layout allows it.
     pub b: Option<Reading>,
@@ -78,7 +78,7 @@ pub fn gemm<T: Real>(
     multiply(T::active_kernel(), None, (alpha, a), b, (beta, c), parallelism);
 }
 
-/// [`gemm`] with a chosen instruction set and block sizes, for tests and measurements.
+/// [`gemm`] with a choice of how it is computed, for tests and measurements.
 ///
 /// # Panics
 /// As [`gemm`]; and if the CPU lacks the instruction set or a block size is 0.
@@ -221,8 +221,8 @@ impl<T: Real> Product<T> {
 /// A cube below this side is never worth telling another thread of.
 const TINY: usize = 32;
 
-/// About how long a product takes on one thread, in nanoseconds: 50 multiply-adds of f32 in each, 25 of f64, and 10
-/// elements read or written.
+/// About how long a product takes on one thread, in nanoseconds: 50 multiply-adds of f32 in each, 25 of f64, and 40
+/// bytes read or written.
 #[inline]
 fn nanoseconds<T>([m, n, k]: [usize; 3]) -> usize {
     let madds = m.saturating_mul(n).saturating_mul(k);

@@ -13,7 +13,8 @@ pub enum LayoutError {
         /// Elements that the slice has.
         found: usize,
     },
-    /// Two elements of a mutable view share an address.
+    /// The dimensions of a mutable view overlap, or lie within one another so that they might: sorted by stride, each has to step over
+    /// all smaller ones.
     Overlap {
         /// Extents, outermost first.
         shape: Vec<usize>,
@@ -33,7 +34,7 @@ impl fmt::Display for LayoutError {
             Self::Overlap { shape, strides } => {
                 write!(
                     f,
-                    "a mutable view of shape {shape:?} with strides {strides:?} has elements that share an address"
+                    "a mutable view of shape {shape:?} with strides {strides:?} has dimensions that overlap or interleave"
                 )
             }
             Self::TooLarge => write!(f, "the shape and strides reach beyond the address space"),

@@ -11,7 +11,7 @@ use crate::gemm::Tuning;
 use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
-use crate::scratch::with_scratch;
+use crate::scratch::{size, with_scratch};
 use crate::small::{SHORT_TURN, is_small, small_turned};
 use crate::thin::Columns;
 use crate::tile::{Output, Way};
@@ -179,11 +179,12 @@ impl<T: Real> Product<T> {
     unsafe fn five_loops(&self, kernel: &'static Kernel<T>, plan: &Plan, rows: Range<usize>, cols: Range<usize>) {
         let Blocks { mc, kc, nc } = plan.blocks;
         let strip = plan.vectors * kernel.lanes;
-        let a_room = if plan.a.is_in_place() { 0 } else { mc.min(rows.len()) * (kc + PAD) };
+        let width = nc.min(cols.len());
+        let a_room = if plan.a.is_in_place() { 0 } else { size(&[mc.min(rows.len()), kc.saturating_add(PAD)]) };
         let b_room = if plan.b.is_in_place() {
             0
         } else {
-            PANEL_PAD * (nc.min(cols.len()) / kernel.lanes + 1) + kc * (nc.min(cols.len()) + strip)
+            size(&[PANEL_PAD, width / kernel.lanes + 1]).saturating_add(size(&[kc, width.saturating_add(strip)]))
         };
         with_scratch::<T, ()>([a_room, b_room], |[a_room, b_room]| {
             // LOOP 5: blocks of columns of C and B

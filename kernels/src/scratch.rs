@@ -9,7 +9,15 @@ use crate::Real;
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [u8; 64]);
 
+/// The product of `factors`, for a room that they size; what overflows is the most, which no room holds.
+pub(crate) fn size(factors: &[usize]) -> usize {
+    factors.iter().copied().fold(1, usize::saturating_mul)
+}
+
 /// Lends `f` room for as many elements as `lens` says, each aligned to a cache line.
+///
+/// # Panics
+/// If that is more than the address space, as of views whose strides of 0 make them larger than what is under them.
 pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
     #[cfg(all(test, unix))]
     if let Some(edge) = guarded::EDGE.get() {
@@ -18,7 +26,8 @@ pub(crate) fn with_scratch<T: Real, R>(lens: [usize; 2], f: impl FnOnce([*mut T;
     thread_local! {
         static SCRATCH: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
     }
-    let [first, second] = lens.map(|len| (len * size_of::<T>()).div_ceil(size_of::<Line>()));
+    let lines = |len: usize| len.checked_mul(size_of::<T>()).map(|bytes| bytes.div_ceil(size_of::<Line>()));
+    let [first, second] = lens.map(|len| lines(len).expect("the room for packed blocks exceeds the address space"));
     // Taken out, so that a call made while `f` runs on this thread gets room of its own.
     let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
     if scratch.len() < first + second {
@@ -56,5 +65,16 @@ pub(crate) mod guarded {
         let [a, b] = [(a, lens[0]), (b, lens[1])]
             .map(|(room, len)| room.place(&vec![T::from_f64(f64::NAN); len], edge).as_mut_ptr());
         f([a, b])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{size, with_scratch};
+
+    #[test]
+    #[should_panic(expected = "the room for packed blocks exceeds the address space")]
+    fn rooms_beyond_the_address_space_are_refused() {
+        with_scratch::<f32, ()>([1, size(&[1 << 31, 1 << 32])], |_| unreachable!());
     }
 }

@@ -24,7 +24,7 @@ use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
-use crate::scratch::with_scratch;
+use crate::scratch::{size, with_scratch};
 use crate::{Real, team};
 
 /// Pixels that are transposed at once, so that both sides of the copy stay near.
@@ -86,9 +86,9 @@ impl<T: Real> Direct<'_, T> {
         let Self { job, limits, .. } = self;
         let (rows, cols) = (self.sources(0, &self.part.rows), self.sources(1, &self.part.cols));
         let pixel = job.pixel();
-        let copy = self.part.images.len() * rows.len() * cols.len() * pixel;
+        let copy = size(&[self.part.images.len(), rows.len(), cols.len(), pixel]);
         let outputs = limits.outputs.min(round_up(self.part.outputs.len(), limits.strip));
-        let panels = outputs * limits.taps * limits.channels;
+        let panels = size(&[outputs, limits.taps, limits.channels]);
         with_scratch::<T, ()>([copy, panels], |[copy, panels]| {
             let (row, col) = (rows.start, cols.start);
             let copied = Copied { ptr: copy, row, rows: rows.len(), col, cols: cols.len(), pixel };

@@ -1,15 +1,17 @@
 //! What comes after a convolution, done by the thread that has just made these outputs, while they are in its caches.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::grid::Part;
-use crate::{Finish, Parallelism, Real, team};
+use crate::{Finish, Isa, Parallelism, Real, team};
 
 /// Elements that are finished at once: in the first level of cache.
 const CHUNK: usize = 1024;
 
 /// `value <- skip + scale sigma(value)`, `slope <- scale sigma'(value)`; both are `[o, n, oh, ow]`, dense.
 pub(super) struct Epilogue<'a, T> {
+    isa: Isa,
     finish: Finish<'a, T>,
     value: *mut T,
     slope: *mut T,
@@ -23,11 +25,11 @@ unsafe impl<T: Send + Sync> Sync for Epilogue<'_, T> {}
 impl<'a, T: Real> Epilogue<'a, T> {
     /// # Panics
     /// If the slices are not of the shape's size.
-    pub(super) fn new(finish: &Finish<'a, T>, value: *mut T, slope: &mut [T], shape: [usize; 4]) -> Self {
+    pub(super) fn new(isa: Isa, finish: &Finish<'a, T>, value: *mut T, slope: &mut [T], shape: [usize; 4]) -> Self {
         let len = shape.iter().product::<usize>();
         let lens = [slope.len(), finish.skip.map_or(len, <[T]>::len)];
         assert!(lens == [len; 2], "conv: a slope and a skip of {lens:?} elements are not of the shape {shape:?}");
-        Self { finish: *finish, value, slope: slope.as_mut_ptr(), shape }
+        Self { isa, finish: *finish, value, slope: slope.as_mut_ptr(), shape }
     }
 
     /// Finishes some channels of a part.
@@ -77,7 +79,7 @@ impl<'a, T: Real> Epilogue<'a, T> {
     /// # Safety
     /// As [`Epilogue::part`], for these elements.
     unsafe fn run(&self, elements: Range<usize>) {
-        let mut room = [T::ZERO; CHUNK];
+        let mut room = MaybeUninit::<[T; CHUNK]>::uninit();
         for start in elements.clone().step_by(CHUNK) {
             let len = CHUNK.min(elements.end - start);
             let skip = self.finish.skip.map(|skip| &skip[start..start + len]);
@@ -86,8 +88,12 @@ impl<'a, T: Real> Epilogue<'a, T> {
                 let slice = |first: *mut T| std::slice::from_raw_parts_mut(first.add(start), len);
                 (slice(self.value), slice(self.slope))
             };
-            room[..len].copy_from_slice(value);
-            self.finish.run(&room[..len], skip, value, slope);
+            // SAFETY: the room has place for a chunk, of which so many elements are written first.
+            let pre: &[T] = unsafe {
+                std::ptr::copy_nonoverlapping(value.as_ptr(), room.as_mut_ptr().cast(), len);
+                std::slice::from_raw_parts(room.as_ptr().cast(), len)
+            };
+            self.finish.run(self.isa, pre, skip, value, slope);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::gemm::Parallelism;
 use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
 use crate::pack::scale;
-use crate::scratch::with_scratch;
+use crate::scratch::{size, with_scratch};
 use crate::{Real, team};
 
 /// `job` on the threads of the current pool, if `parallelism` says so.
@@ -118,8 +118,8 @@ impl<T: Real> Part<'_, T> {
     unsafe fn run(&self) {
         let [height, width] = self.job.size;
         let lines = self.job.images * height;
-        let panel = self.rows.min(lines) * self.cols.min(width) * self.span();
-        let tiles = ROWS * self.job.taps() * self.span();
+        let panel = size(&[self.rows.min(lines), self.cols.min(width), self.span()]);
+        let tiles = size(&[ROWS, self.job.taps(), self.span()]);
         with_scratch::<T, ()>([tiles, panel], |[tiles, panel]| {
             let (mut pieces, mut reaches) = (Vec::new(), Vec::new());
             let firsts = (0..lines.max(1)).step_by(self.rows);

@@ -15,11 +15,13 @@ pub struct ConvGeometry {
     pub dilation: [usize; 2],
 }
 
-/// A convolution that has no output.
+/// A convolution that has no output, or none that can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GeometryError {
     /// A kernel extent, stride or dilation is 0.
     Zero(ConvGeometry),
+    /// The dilated kernel or the padded image is larger than the address space.
+    TooLarge(ConvGeometry),
     /// The dilated kernel is larger than the padded image.
     KernelTooLarge {
         /// Rows and columns that the dilated kernel spans.
@@ -34,6 +36,9 @@ impl fmt::Display for GeometryError {
         match self {
             Self::Zero(geometry) => {
                 write!(f, "a convolution's kernel, stride and dilation must be at least 1: {geometry:?}")
+            }
+            Self::TooLarge(geometry) => {
+                write!(f, "the dilated kernel or the padded image is larger than the address space: {geometry:?}")
             }
             Self::KernelTooLarge { span: [sh, sw], padded: [ph, pw] } => write!(
                 f,
@@ -54,13 +59,20 @@ impl ConvGeometry {
     /// Rows and columns of the output for an image of `height x width`.
     ///
     /// # Errors
-    /// When an extent is 0 or the dilated kernel is larger than the padded image.
+    /// When an extent is 0 or too large, or the dilated kernel is larger than the padded image.
     pub fn output_size(&self, [height, width]: [usize; 2]) -> Result<[usize; 2], GeometryError> {
         if [self.kernel, self.stride, self.dilation].as_flattened().contains(&0) {
             return Err(GeometryError::Zero(*self));
         }
-        let span = [0, 1].map(|d| (self.kernel[d] - 1) * self.dilation[d] + 1);
-        let padded = [height + 2 * self.padding[0], width + 2 * self.padding[1]];
+        let sizes = |d: usize| {
+            let span = (self.kernel[d] - 1).checked_mul(self.dilation[d])?.checked_add(1)?;
+            let padded = self.padding[d].checked_mul(2)?.checked_add([height, width][d])?;
+            (padded <= isize::MAX as usize).then_some((span, padded))
+        };
+        let (Some((rows, all_rows)), Some((cols, all_cols))) = (sizes(0), sizes(1)) else {
+            return Err(GeometryError::TooLarge(*self));
+        };
+        let (span, padded) = ([rows, cols], [all_rows, all_cols]);
         if span[0] > padded[0] || span[1] > padded[1] {
             return Err(GeometryError::KernelTooLarge { span, padded });
         }

@@ -3,7 +3,7 @@
 use super::Convolution;
 use super::stretch::Stretch;
 use crate::Real;
-use crate::block::Blocks;
+use crate::block::{Blocks, round_up};
 use crate::cache::Caches;
 use crate::cut::heights;
 use crate::kernel::Kernel;
@@ -56,7 +56,7 @@ impl Limits {
         let outputs = blocks.map_or(filters / (taps * channels), |blocks| blocks.nc);
         Self {
             pixels: pixels.max(1),
-            outputs: (outputs / strip).max(1) * strip,
+            outputs: ((outputs / strip).max(1) * strip).min(round_up(job.outputs.max(1), strip)),
             strip,
             taps,
             channels,

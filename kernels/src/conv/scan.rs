@@ -14,7 +14,7 @@ use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::Kernel;
 use crate::kernel::scanline::{Scanline, Tap};
-use crate::scratch::with_scratch;
+use crate::scratch::{size, with_scratch};
 use crate::{Real, team};
 
 /// Vectors across a tile.
@@ -44,7 +44,7 @@ impl<T: Real> Convolution<'_, T> {
         let neighbours = self.x.strides[3] == 1
             && self.y.strides[3] == 1
             && self.stretches[1].iter().all(|stretch| stretch.step == 1 && stretch.source_step == 1);
-        let filters = self.outputs * self.channels * self.taps() * size_of::<T>();
+        let filters = size(&[self.outputs, self.channels, self.taps(), size_of::<T>()]);
         let near = filters <= Caches::of_this_core().l2 / 4;
         neighbours && near && self.cost_of_scan(kernel) < self.cost_of_direct(kernel)
     }
@@ -152,9 +152,9 @@ impl<T: Real> Rows<'_, T> {
     /// As [`convolve`], for this part.
     unsafe fn run(&self) {
         let Self { job, kernel, part, .. } = self;
-        let filters = part.outputs.len() * job.taps() * job.channels;
+        let filters = size(&[part.outputs.len(), job.taps(), job.channels]);
         let mut near = Near::new(self);
-        let copy = near.as_ref().map_or(0, |near| job.taps[0] * job.channels * near.channel);
+        let copy = near.as_ref().map_or(0, |near| size(&[job.taps[0], job.channels, near.channel]));
         let mut taps = Vec::with_capacity(job.taps());
         with_scratch::<T, ()>([copy, filters], |[copy, filters]| {
             if let Some(near) = &mut near {

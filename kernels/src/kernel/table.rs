@@ -29,11 +29,15 @@ macro_rules! kernel_table {
                 $square: Transpose<T>,
                 $($half: Window<T>,)?
             {
-                Self::table()
+                // SAFETY: the token proves it.
+                unsafe { Self::table() }
             }
 
-            /// The kernels, for who has the proof.
-            pub(super) const fn table<T: Real>() -> &'static Kernel<T>
+            /// The kernels.
+            ///
+            /// # Safety
+            /// The CPU has the instructions.
+            pub(super) const unsafe fn table<T: Real>() -> &'static Kernel<T>
             where
                 $token: Window<T>,
                 $narrow: Transpose<T>,
@@ -103,7 +107,7 @@ macro_rules! kernel_table {
                         ],
                     ],
                     scan: &[
-                        &[$(scan::<T, $one, 1>),+],
+                        &[$(scan::<T, $two, 1>),+],
                         &[$(scan::<T, $two, 2>),+],
                     ],
                     columns: columns::<T>,
@@ -115,7 +119,8 @@ macro_rules! kernel_table {
                     every_second: every_second::<T>,
                     sort: sort::<T>,
                     chains: chains_entry::<T>,
-                    half: $crate::kernel::last(&[None, $(Some($half::table()))?]),
+                    // SAFETY: halves take the same instructions.
+                    half: $crate::kernel::last(&[None, $(Some(unsafe { $half::table() }))?]),
                 }
             }
             }

@@ -39,7 +39,7 @@ impl<T: Real> Product<T> {
     /// Rows `row..row + height` of A, `k..k + len` deep, where they are or packed into `room`.
     ///
     /// # Safety
-    /// As [`Product::compute`]; `room` must have place for the rows and a line each if the plan packs them.
+    /// As [`Product::compute`]; `room` must have place for the rows and [`PAD`] elements each if the plan packs them.
     pub(super) unsafe fn rows_of_a(
         &self,
         kernel: &Kernel<T>,
@@ -71,7 +71,7 @@ impl<T: Real> Product<T> {
             }
             return rows;
         }
-        // SAFETY: the room has place for `height` rows, a line apart; the ranges are those of the caller.
+        // SAFETY: the room has place for `height` rows and what is between them; the ranges are those of the caller.
         unsafe { a.pack_rows(kernel, (row, height), (k, len), (room, len + PAD)) };
         Rows { row: (len + PAD) as isize, ..rows }
     }
