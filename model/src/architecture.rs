@@ -21,7 +21,7 @@ pub enum Kind {
     /// [`Kind::ResNet`] whose activation is the identity, x^(h) = (I + A_h) x^(h-1) with A_h = s_h W^(h) for h >= 2. Theirs
     /// is as wide as its input; here the first layer, which is linear too, embeds the input into R^m, as the ResNet's does.
     ///
-    /// At the start ||A_h||_2 is near 2 c_res / H, below 1 wherever there is an A_h: the norm of an m x m matrix of normals
+    /// At the start ||A_h||_2 is near 2 s_h, with s_h = c_res / H below 1 wherever there is an A_h: the norm of an m x m matrix of normals
     /// exceeds 2 sqrt(m) + t with probability at most e^(-t^2 / 2) (Davidson and Szarek, 2001).
     LinearResNet,
     /// The skip of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), over blocks
@@ -130,22 +130,6 @@ pub enum ArchitectureError {
     /// A patch with no central pixel.
     #[error("patches must have odd sides, not {0}x{1}: each is centred on a pixel")]
     EvenPatch(usize, usize),
-    /// An image that the inputs do not fill.
-    #[error(
-        "inputs have {found} numbers, but images of {channels} x {height} x {width} have {needed}: give their shape"
-    )]
-    ImageSize {
-        /// Numbers in an input.
-        found: usize,
-        /// Numbers in an image.
-        needed: usize,
-        /// Channels.
-        channels: usize,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
     /// sigma(z) with E[sigma(z)^2] = 0 or infinite.
     #[error("c_sigma is not a positive number for {0}: the activation cannot be normalised")]
     Activation(Activation),
@@ -282,12 +266,12 @@ impl Architecture {
         self.depth
     }
 
-    /// c_res; `None` where no layer has a skip.
+    /// c_res; `None` of a kind that has no skips.
     pub fn c_res(&self) -> Option<f64> {
         self.kind.is_residual().then_some(self.c_res)
     }
 
-    /// How the residual scale depends on the depth; `None` where no layer has a skip.
+    /// How the residual scale depends on the depth; `None` of a kind that has no skips.
     pub fn residual(&self) -> Option<Residual> {
         self.kind.is_residual().then_some(self.residual)
     }

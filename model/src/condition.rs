@@ -8,7 +8,7 @@ use crate::population::Population;
 /// Below this fraction of lambda_max an eigenvalue computed in f64 is rounding noise.
 pub const NOISE: f64 = 1e-14;
 
-/// The three conditions, measured.
+/// What the theorems ask of the data, measured; what they ask of the activation is in [`Moments`](crate::Moments).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
     /// lambda_min(K^(H)), lambda_0 of the theorems.
@@ -18,7 +18,7 @@ pub struct Conditions {
     /// Whether lambda_0 is above rounding noise, so that its digits mean something.
     pub resolved: bool,
     /// For each layer h = 1..=H, the smallest eigenvalue of any 2 x 2 sub-matrix of the covariance that enters it: the
-    /// pairs of samples, at each pixel.
+    /// pairs of samples, at each pixel; 0 where it is rounding noise.
     pub pairs: Vec<f64>,
     /// The smallest of those that the theorem needs: all layers, or the first of a residual network (with skips over two
     /// layers too: each inner layer starts from a block's output, so that nothing accumulates).
@@ -43,19 +43,23 @@ impl Conditions {
     }
 }
 
-/// The smallest eigenvalue of `[S_ii, S_ij; S_ij, S_jj]` over pairs of samples at the same pixel; of the 1 x 1 matrix
-/// when there is one sample.
+/// The smallest eigenvalue of `[S_ii, S_ij; S_ij, S_jj]` over pairs of samples at the same pixel, or 0 where it is rounding noise; of
+/// the 1 x 1 matrices when there is one sample.
 fn smallest_pair(s: &Gram, pixels: usize) -> f64 {
     let samples = s.n() / pixels;
-    let mut smallest = if samples == 1 { s.get(0, 0) } else { f64::INFINITY };
+    let mut smallest = f64::INFINITY;
     for l in 0..pixels {
+        if samples == 1 {
+            smallest = smallest.min(s.get(l, l));
+        }
         for i in 0..samples {
             for j in 0..i {
                 let (a, b) = (i * pixels + l, j * pixels + l);
                 let (x, y, z) = (s.get(a, a), s.get(b, b), s.get(a, b));
                 // lambda_min = det / lambda_max keeps its digits where the difference of the textbook form would not.
                 let most = 0.5 * (x + y + ((x - y).powi(2) + 4.0 * z * z).sqrt());
-                smallest = smallest.min(if most > 0.0 { (x * y - z * z) / most } else { 0.0 });
+                let least = (x * y - z * z) / most;
+                smallest = smallest.min(if least > NOISE * most { least } else { 0.0 });
             }
         }
     }
@@ -84,9 +88,10 @@ pub struct Theorem {
 
 impl Theorem {
     /// The theorem on an architecture, for `n` samples and failure probability `delta`; `None` where the paper has none, as for
-    /// residual scales other than its own.
+    /// activations that are not analytic, polynomials, and residual scales other than its own.
     pub fn on(architecture: &Architecture, n: usize, lambda0: f64, delta: f64) -> Option<Self> {
-        if architecture.residual().is_some_and(|residual| residual != Residual::PerDepth) {
+        let other_scale = architecture.residual().is_some_and(|residual| residual != Residual::PerDepth);
+        if other_scale || !architecture.moments().analytic {
             return None;
         }
         let (n, depth) = (n as f64, architecture.depth() as f64);

@@ -24,7 +24,7 @@ pub struct Dataset {
 #[derive(Debug, Error)]
 pub enum DatasetError {
     /// A file that cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

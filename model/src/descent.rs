@@ -146,13 +146,14 @@ impl<T: Real> Descent<T> {
         }
     }
 
-    /// L where the descent has arrived.
+    /// L where the descent has arrived. The weights take up what is kept of the last steps, so that later ones round otherwise than
+    /// had nobody asked.
     pub fn loss(&mut self) -> f64 {
         self.settle();
         compare(&self.network.forward(&self.inputs).outputs, &self.data).1
     }
 
-    /// The network where the descent has arrived.
+    /// The network where the descent has arrived; rounding as for [`Descent::loss`].
     pub fn network(&mut self) -> &Network<T> {
         self.settle();
         &self.network

@@ -23,6 +23,7 @@ use crate::population::population;
 use crate::{Architecture, Dataset, Gram, Kind};
 use chain::{BLOCK, Step};
 use grams::{entries, entry};
+pub use sample::rows;
 
 /// Points (samples times pixels) at most: the chain has a coordinate for each two of them.
 pub const MOST_POINTS: usize = 64;
@@ -92,7 +93,7 @@ impl Fluctuation {
         let lambda_max = eigenvalues[samples - 1];
         let (lambda0, noise) = match coordinates {
             Coordinates::Entries => (eigenvalues[0], NOISE * lambda_max),
-            Coordinates::Gaps => (lowest_below_a_corner(&kernel), 0.0),
+            Coordinates::Gaps => (lowest_of_a_graded(&kernel).unwrap_or(0.0), 0.0),
         };
         let unresolved = FluctuationError::Unresolved { lambda0, lambda_max };
         let shifted = Gram::from_fn(samples, |i, j| kernel.get(i, j) - if i == j { 0.75 * lambda0 } else { 0.0 });
@@ -200,25 +201,13 @@ impl Coordinates {
     }
 }
 
-/// The smallest eigenvalue of a positive definite matrix whose first diagonal entry is far above all others: that of the rest, less
-/// b b^T / (c - lambda), whose digits do not drown in c.
-fn lowest_below_a_corner(matrix: &Gram) -> f64 {
+/// The smallest eigenvalue of a positive definite matrix, `None` of another: one over the largest of the inverse. Where rows and columns
+/// differ in size, but a matrix scaled to a diagonal of ones would be well conditioned, it keeps its digits far below those of the
+/// largest eigenvalue (Demmel and Veselic, 1992).
+fn lowest_of_a_graded(matrix: &Gram) -> Option<f64> {
     let n = matrix.n();
-    if n == 1 {
-        return matrix.get(0, 0);
-    }
-    let mut lambda = 0.0;
-    // The map's slope is |b|^2 / c^2.
-    for _ in 0..100 {
-        let corner = matrix.get(0, 0) - lambda;
-        let rest = |i: usize, j: usize| matrix.get(i + 1, j + 1) - matrix.get(i + 1, 0) * matrix.get(j + 1, 0) / corner;
-        let next = Gram::from_fn(n - 1, rest).eigenvalues()[0];
-        if (next - lambda).abs() <= 1e-15 * next.abs() {
-            return next;
-        }
-        lambda = next;
-    }
-    lambda
+    let one = Gram::from_fn(n, |i, j| f64::from(u8::from(i == j)));
+    lower_factor(matrix).map(|l| 1.0 / whitened(&l, &one).eigenvalues()[n - 1])
 }
 
 /// L, lower triangular and row-major, with L L^T = `matrix`; `None` when that is not positive definite.
@@ -297,4 +286,34 @@ fn quantile(widths: &[f64], rate: f64) -> Prediction {
     let at = |rank: f64| widths[(rank.ceil() as usize).clamp(1, widths.len()) - 1].max(1.0);
     let middle = count * rate;
     Prediction { width: at(middle), low: at(middle - spread), high: at(middle + spread + 1.0), draws: widths.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lowest_of_a_graded;
+    use crate::Gram;
+    use crate::dataset::Spec;
+
+    #[test]
+    fn the_smallest_eigenvalue_keeps_its_digits() {
+        // Any cosines: the mean of the samples need not be what K is largest on.
+        for seed in 1..=100 {
+            for samples in [1, 2, 3, 4, 9] {
+                let data = Spec::Sphere { samples, size: 9 }.draw(seed).unwrap();
+                let inner =
+                    |i: usize, j: usize| data.input(i).iter().zip(data.input(j)).map(|(a, b)| a * b).sum::<f64>();
+                let matrix = Gram::from_fn(samples, inner);
+                let (found, expected) = (lowest_of_a_graded(&matrix).unwrap(), matrix.eigenvalues()[0]);
+                assert!((found - expected).abs() < 1e-13, "{samples} samples, seed {seed}: {found}, not {expected}");
+            }
+        }
+        // Far below the largest, where the difference of two eigenvalues would have no digits: c in the corner, and e beside b.
+        let graded = |c: f64, b: f64, e: f64| Gram::from_fn(2, |i, j| if i == j { [c, e][i] } else { b });
+        for (c, b, e) in [(4.0f64, 1e-20f64, 1e-38), (1.0, 3e-11, 1e-20), (1e-30, 0.0, 1.0)] {
+            let expected = 2.0 * (c * e - b * b) / (c + e + ((c - e) * (c - e) + 4.0 * b * b).sqrt());
+            let found = lowest_of_a_graded(&graded(c, b, e)).unwrap();
+            assert!((found / expected - 1.0).abs() < 1e-14, "{c:e} {b:e} {e:e}: {found:e}, not {expected:e}");
+        }
+        assert_eq!(lowest_of_a_graded(&graded(1.0, 2.0, 1.0)), None);
+    }
 }

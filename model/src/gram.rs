@@ -11,11 +11,12 @@ pub struct Gram {
 
 /// The eigenvalues of a symmetric `n x n` matrix (row-major; the lower triangle is read), ascending.
 ///
+/// From then on faer's global parallelism is [`Par::Seq`], so that the bits do not depend on the pool.
+///
 /// # Panics
 /// When an entry is not finite.
 pub fn symmetric_eigenvalues(entries: &[f64], n: usize) -> Vec<f64> {
     assert!(entries.iter().all(|x| x.is_finite()), "the matrix has entries that are not finite");
-    // One thread, so that the bits do not depend on the pool.
     faer::set_global_parallelism(Par::Seq);
     let matrix = Mat::from_fn(n, n, |i, j| entries[i.max(j) * n + i.min(j)]);
     matrix.self_adjoint_eigenvalues(Side::Lower).expect("a finite symmetric matrix has eigenvalues")

@@ -49,7 +49,7 @@ impl Labels {
     /// f of n labels is the nearest whole number to f n; which these are, and what they become, depends on the seed alone.
     ///
     /// # Errors
-    /// When a teacher's outputs are all zero.
+    /// When a fraction lies outside 0 to 1, or a teacher has no width or outputs that are all zero.
     pub fn apply(
         self,
         architecture: &Architecture,
@@ -57,6 +57,10 @@ impl Labels {
         seed: u64,
     ) -> Result<(Dataset, usize), DatasetError> {
         match self {
+            Self::Corrupted { fraction } if !(0.0..=1.0).contains(&fraction) => {
+                Err(DatasetError::Spec(format!("a fraction of {fraction} of the labels cannot be replaced")))
+            }
+            Self::Teacher { width: 0 } => Err(DatasetError::Spec("a teacher must be at least 1 wide".to_owned())),
             Self::AsGiven => Ok((data.clone(), 0)),
             Self::Random => corrupt(data, data.samples(), seed),
             Self::Corrupted { fraction } => corrupt(data, (fraction * data.samples() as f64).round() as usize, seed),

@@ -41,7 +41,11 @@ impl NormalRule {
 
     /// Nodes `step` apart. For a g that is analytic and bounded within a of the real axis the error is of order e^(-2 pi a /
     /// step) and, of the normal density itself, e^(-2 pi^2 / step^2) (Trefethen and Weideman, 2014).
+    ///
+    /// # Panics
+    /// When `step` is not above 1e-6: there would be too many nodes.
     pub fn equal_steps(step: f64) -> Self {
+        assert!(step > 1e-6, "nodes {step} apart are too many");
         /// Density beyond: below 1e-22.
         const REACH: f64 = 10.0;
         let most = (REACH / step).ceil() as i64;

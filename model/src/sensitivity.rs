@@ -130,10 +130,15 @@ impl Sensitivity {
 
     /// g(from + step) - g(from), element by element, to about nine digits however short the step is; for analytic sigma.
     pub(crate) fn difference(&self, of: Of, from: &[f64], step: &[f64]) -> Vec<f64> {
-        /// Below, the midpoint's derivative is closer than the difference of two values.
-        const SHORT: f64 = 1e-4;
-        /// Where sigma'' is taken from sigma' nearby.
-        const STENCIL: f64 = 1.0 / 512.0;
+        // What is short, and nearby, beside the length over which sigma bends.
+        let length = match self.activation {
+            Activation::Softplus { beta } => 1.0 / beta.max(1.0),
+            _ => 1.0,
+        };
+        // Below, the midpoint's derivative is closer than the difference of two values.
+        let short = 1e-4 * length;
+        // Where sigma'' is taken from sigma'.
+        let nearby = length / 512.0;
         let at = |weight: f64, shift: f64| -> Vec<f64> {
             from.iter().zip(step).map(|(x, d)| x + weight * d + shift).collect()
         };
@@ -141,12 +146,12 @@ impl Sensitivity {
         let bend: Vec<f64> = match of {
             Of::Value => self.apply(Of::Slope, &at(0.5, 0.0)),
             Of::Slope => {
-                let nearby = [-2.0, -1.0, 1.0, 2.0].map(|k| self.apply(Of::Slope, &at(0.5, k * STENCIL)));
-                let [a, b, c, d] = &nearby;
-                (0..from.len()).map(|k| (8.0 * (c[k] - b[k]) - (d[k] - a[k])) / (12.0 * STENCIL)).collect()
+                let slopes = [-2.0, -1.0, 1.0, 2.0].map(|k| self.apply(Of::Slope, &at(0.5, k * nearby)));
+                let [a, b, c, d] = &slopes;
+                (0..from.len()).map(|k| (8.0 * (c[k] - b[k]) - (d[k] - a[k])) / (12.0 * nearby)).collect()
             }
         };
-        (0..from.len()).map(|k| if step[k].abs() < SHORT { step[k] * bend[k] } else { end[k] - start[k] }).collect()
+        (0..from.len()).map(|k| if step[k].abs() < short { step[k] * bend[k] } else { end[k] - start[k] }).collect()
     }
 }
 

@@ -130,10 +130,35 @@ fn fully_connected_networks_of_depth_64_keep_their_digits() {
     assert!(last.2 > 1.0 && last.2 < 2.0 * before.2, "positivity: {} after {}", last.2, before.2);
 }
 
+/// The lowest eigenvector need not be a contrast, nor the mean's entry of K above the others.
+#[test]
+fn lambda0_is_the_smallest_eigenvalue_of_any_kernel() {
+    let check = |data: &Dataset, depth: usize, activation: &str| {
+        let activation: Activation = activation.parse().unwrap();
+        let patches = Patches::vector(data.input_size());
+        let architecture = Architecture::new(Kind::FullyConnected, depth, 0.5, activation, patches).unwrap();
+        let found = Fluctuation::new(&architecture, data).unwrap().lambda0();
+        let expected = population(&architecture, data).kernel.eigenvalues()[0];
+        assert!((found / expected - 1.0).abs() < 1e-9, "{activation} H={depth}: {found}, not {expected}");
+    };
+    let cosine = -0.5f64;
+    let two = vec![vec![1.0, 0.0], vec![cosine, (1.0 - cosine * cosine).sqrt()]];
+    let two = Dataset::new(two, vec![1.0, -1.0]).unwrap();
+    check(&two, 1, "softplus");
+    check(&two, 2, "tanh");
+    check(&Spec::Orthonormal { samples: 4, size: 8 }.draw(1).unwrap(), 1, "softplus");
+}
+
 #[test]
 fn what_cannot_be_resolved_is_refused() {
     let data = Spec::Orthonormal { samples: 9, size: 16 }.draw(1).unwrap();
     let images = Patches { channels: 2, image: [1, 8], patch: [1, 3] };
     let architecture = Architecture::new(Kind::ConvResNet, 2, 0.5, Activation::SOFTPLUS, images).unwrap();
     assert_eq!(Fluctuation::new(&architecture, &data).err(), Some(FluctuationError::Points(72)));
+    // An activation that is all but linear, on more samples than dimensions.
+    let close = Spec::Sphere { samples: 6, size: 2 }.draw(1).unwrap();
+    let linear = "softplus:0.01".parse().unwrap();
+    let architecture = Architecture::new(Kind::ResNet, 1, 0.5, linear, Patches::vector(2)).unwrap();
+    let error = Fluctuation::new(&architecture, &close).err();
+    assert!(matches!(error, Some(FluctuationError::Unresolved { .. })), "{error:?}");
 }

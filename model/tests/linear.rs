@@ -63,5 +63,4 @@ fn descent_reaches_zero_loss_within_the_region_of_hardt_and_ma() {
         assert!(steps < 2000, "the loss is still {:e} of the first", point.loss / first);
     }
     assert!(largest < 1.0, "||A_h|| reached {largest}");
-    println!("{steps} steps, largest ||A_h|| {largest}");
 }

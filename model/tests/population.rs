@@ -153,3 +153,30 @@ fn conditions_and_width_terms_of_a_known_case() {
     assert!((terms[1].value - 30.0).abs() < 1e-12);
     assert!((terms[2].value - 36.0 * 30f64.ln()).abs() < 1e-9);
 }
+
+#[test]
+fn theorems_are_on_what_the_paper_has() {
+    let on = |kind, activation, residual| {
+        let patches = Patches { channels: 2, image: [1, 4], patch: [1, 3] };
+        let patches = if kind == Kind::ConvResNet { patches } else { Patches::vector(8) };
+        let architecture = Architecture::new(kind, 2, 0.5, activation, patches).unwrap().with_residual(residual);
+        Theorem::on(&architecture, 4, 0.5, 0.1)
+            .map(|theorem| (theorem.number, theorem.terms[0].value, theorem.terms[1].value))
+    };
+    let per_depth = Residual::PerDepth;
+    assert_eq!(on(Kind::ResNet, Activation::SOFTPLUS, per_depth), Some(("6.1", 64.0, 16.0)));
+    assert_eq!(on(Kind::ConvResNet, Activation::Tanh, per_depth), Some(("7.1", 64.0, 1024.0)));
+    assert_eq!(on(Kind::ResNet, Activation::SOFTPLUS, Residual::Constant), None);
+    assert_eq!(on(Kind::FullyConnected, Activation::Relu, per_depth), None);
+    assert_eq!(on(Kind::BlockResNet, Activation::SOFTPLUS, per_depth), None);
+}
+
+#[test]
+fn the_smallest_pair_of_one_sample_is_its_smallest_pixel() {
+    let data = Dataset::new(vec![vec![0.1, 3.0, 4.0, 0.2]], vec![1.0]).unwrap();
+    let patches = Patches { channels: 1, image: [1, 4], patch: [1, 1] };
+    let architecture = Architecture::new(Kind::ConvResNet, 1, 0.5, Activation::SOFTPLUS, patches).unwrap();
+    let limit = population(&architecture, &data);
+    let smallest = (0..4).map(|l| limit.covariances[0].get(l, l)).fold(f64::MAX, f64::min);
+    assert_eq!(Conditions::of(&architecture, &limit).smallest_pair, smallest);
+}

@@ -37,12 +37,22 @@ impl Spec {
     /// Draws the samples, and random signs as labels.
     ///
     /// # Errors
-    /// When there are no such samples.
+    /// When there are no such samples, or too many.
     pub fn draw(self, seed: u64) -> Result<Dataset, DatasetError> {
-        let (samples, size) = match self {
-            Self::Orthonormal { samples, size } | Self::Sphere { samples, size } => (samples, size),
-            Self::Images { samples, shape } => (samples, shape.iter().product()),
+        let (samples, sides) = match self {
+            Self::Orthonormal { samples, size } | Self::Sphere { samples, size } => (samples, [size, 1, 1]),
+            Self::Images { samples, shape } => (samples, shape),
         };
+        let numbers = [samples].iter().chain(&sides).try_fold(1usize, |all, &side| all.checked_mul(side));
+        if numbers.is_none_or(|numbers| numbers > MOST) {
+            return Err(DatasetError::Spec(format!("{self} has more than {MOST} numbers")));
+        }
+        let size = sides.iter().product();
+        if let Self::Orthonormal { samples, size } = self
+            && samples > size
+        {
+            return Err(DatasetError::Spec(format!("R^{size} has no {samples} orthonormal vectors")));
+        }
         let row = |i: usize| {
             let mut row = vec![0.0; size];
             normal::fill(seed, INPUTS, (i * size) as u64, &mut row);
@@ -50,12 +60,7 @@ impl Spec {
         };
         let mut rows: Vec<Vec<f64>> = (0..samples).map(row).collect();
         match self {
-            Self::Orthonormal { samples, size } => {
-                if samples > size {
-                    return Err(DatasetError::Spec(format!("R^{size} has no {samples} orthonormal vectors")));
-                }
-                orthonormalise(&mut rows);
-            }
+            Self::Orthonormal { .. } => orthonormalise(&mut rows),
             Self::Sphere { .. } => {}
             Self::Images { shape, .. } => rows.iter_mut().for_each(|row| *row = smooth(row, shape)),
         }
@@ -87,6 +92,9 @@ impl Spec {
         }
     }
 }
+
+/// Numbers of a data set at most: 32 GiB.
+const MOST: usize = 1 << 32;
 
 /// The stream of the kernels' normals that inputs come from; networks use those from 0 up.
 const INPUTS: u64 = u64::MAX;

@@ -56,8 +56,8 @@ impl Rows {
     }
 }
 
-/// Rows to sample for `size` features: a million, or fewer where the features are many.
-fn rows(size: usize) -> usize {
+/// Rows that are sampled for `size` features: a million, or fewer where the features are many.
+pub fn rows(size: usize) -> usize {
     ((1usize << 34) / (size * size)).next_power_of_two().clamp(1 << 15, 1 << 20)
 }
 

@@ -177,7 +177,11 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
     };
     writeln!(out, "  1. last Gram matrix positive definite: {verdict}")?;
     let which = if r.subject.c_res.is_some() { "the first layer" } else { "every layer" };
-    writeln!(out, "  2. smallest eigenvalue of any 2x2 sub-matrix of {which}: {:.6e}", c.smallest_pair)?;
+    let smallest = match c.smallest_pair {
+        0.0 => "rounding noise".to_owned(),
+        pair => format!("{pair:.6e}"),
+    };
+    writeln!(out, "  2. smallest eigenvalue of any 2x2 sub-matrix of {which}: {smallest}")?;
     let smooth = c.smoothness.map_or_else(|| "not smooth".to_owned(), |s| format!("smooth with {s:.6}"));
     writeln!(out, "  3. activation Lipschitz with {:.6}, {smooth}", c.lipschitz)?;
     if !c.analytic {
@@ -185,7 +189,7 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
     }
 
     let Some(t) = &r.theorem else {
-        return writeln!(out, "\nThe paper has no theorem on this architecture.");
+        return writeln!(out, "\nThe paper has no theorem on this network.");
     };
     writeln!(out, "\nTheorem {}: width of order {} times the largest of (delta = {})", t.number, t.factor, t.delta)?;
     for term in &t.terms {
