@@ -72,10 +72,10 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["case", "every_value", "isa"])]
     pub law: bool,
     /// Starts in each sample of --law.
-    #[arg(long, default_value_t = 250, value_name = "N", requires = "law", value_parser = clap::value_parser!(u32).range(20..))]
+    #[arg(long, default_value_t = 250, value_name = "N", requires = "law", value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
     pub starts: u32,
-    /// Widths of --law.
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Widths of --law, from 4 up: of fewer rows than samples a Gram matrix is singular.
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law", value_parser = clap::value_parser!(u32).range(4..))]
     pub widths: Vec<u32>,
     /// The seed of --law.
     #[arg(long, default_value_t = 1, value_name = "S", requires = "law")]
@@ -93,7 +93,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "FILE|SPEC")]
     pub data: Option<String>,
     /// Samples: the first N rows of a file, or orthonormal:n=N,d=2N when --data is absent.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub samples: Option<usize>,
     /// The image that each sample is, for conv-resnet [default: that of the data, or one row of pixels].
     #[arg(long, value_name = "CxHxW", value_parser = dimensions::<3>)]
@@ -102,7 +102,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "HxW", value_parser = dimensions::<2>)]
     pub patch: Option<[usize; 2]>,
     /// The seed of everything random: data, labels and starts.
-    #[arg(long, default_value_t = 1, value_name = "S")]
+    #[arg(long, default_value_t = 1, value_name = "S", value_parser = seed)]
     pub seed: u64,
 }
 
@@ -130,7 +130,7 @@ pub struct GramArgs {
     #[arg(long, default_value_t = Kind::FullyConnected)]
     pub arch: Kind,
     /// H, the number of hidden layers.
-    #[arg(long, default_value_t = 2, value_name = "H")]
+    #[arg(long, default_value_t = 2, value_name = "H", value_parser = count)]
     pub depth: usize,
     /// The failure probability in the theorem's width.
     #[arg(long, default_value_t = 0.1, value_name = "P", value_parser = probability)]
@@ -161,7 +161,7 @@ pub struct ReproduceArgs {
     #[arg(long, default_value = "fathom-out", value_name = "DIR")]
     pub out: PathBuf,
     /// The seed of everything random [default: the profile's, 1].
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = seed)]
     pub seed: Option<u64>,
 }
 
@@ -184,12 +184,28 @@ pub struct InfoArgs {
     pub json: bool,
 }
 
+/// A whole number above 0, such that no product of two wraps around.
+fn count(text: &str) -> Result<usize, String> {
+    let value = text.parse().ok().filter(|value| (1..=MOST).contains(value));
+    value.ok_or_else(|| format!("\"{text}\" is not a whole number from 1 to {MOST}"))
+}
+
+/// The most of anything.
+const MOST: usize = u32::MAX as usize;
+
+/// A seed that a study's file can hold.
+fn seed(text: &str) -> Result<u64, String> {
+    let value = text.parse().ok().filter(|seed| *seed <= i64::MAX as u64);
+    value.ok_or_else(|| format!("\"{text}\" is not a seed, a whole number from 0 to {}", i64::MAX))
+}
+
 fn dimensions<const N: usize>(text: &str) -> Result<[usize; N], String> {
     text.parse().map(|Dimensions(parts)| parts)
 }
 
 fn probability(text: &str) -> Result<f64, String> {
-    let value = text.parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0);
+    // Of what is nearly 0, the complement is 1.
+    let value = text.parse::<f64>().ok().filter(|p| *p > 0.0 && 1.0 - *p < 1.0 && *p < 1.0);
     value.ok_or_else(|| format!("\"{text}\" is not a number between 0 and 1"))
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::progress::say;
+
 /// The exit code of an interrupted command.
 pub const EXIT: u8 = 130;
 
@@ -20,7 +22,7 @@ pub fn listen() -> anyhow::Result<()> {
             if ASKED.swap(true, Ordering::Relaxed) {
                 std::process::exit(i32::from(EXIT));
             }
-            eprintln!("interrupted: the row that is being measured is finished first; Ctrl-C again stops at once");
+            say("interrupted: the row that is being measured is finished first; Ctrl-C again stops at once");
         });
     });
     Ok(outcome?)

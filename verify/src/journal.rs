@@ -7,20 +7,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::Incomplete;
+use crate::progress::note;
 use crate::rows::{self, Row};
+
+/// How every row begins.
+const BEGIN: &[u8] = b"{\"schema\":\"fathom.";
 
 /// The file, open for appending, and the rows that it held.
 pub struct Journal {
     path: PathBuf,
     file: File,
     rows: Vec<Row>,
+    /// Where the next row goes.
+    end: u64,
 }
 
 impl Journal {
-    /// Opens or creates the file. A torn last line, which an interruption leaves, is cut off.
+    /// Opens or creates the file. A torn last line, which an interruption leaves, is written over by the next row.
     ///
     /// # Errors
-    /// When the file cannot be opened, another run is writing to it, or it holds something that is no row.
+    /// When the file cannot be opened, another run is writing to it, or it holds something that is no row, nor the beginning of one.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("cannot open the rows in {}", path.display());
         if let Some(folder) = path.parent() {
@@ -39,19 +45,28 @@ impl Journal {
                 path.display()
             ))),
             Err(TryLockError::Error(_)) => {
-                eprintln!("note: {} cannot be locked: let no other run write to it", path.display());
+                note(format_args!("{} cannot be locked: let no other run write to it", path.display()));
             }
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).with_context(context)?;
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        let rows = rows::parse(&text[..whole], path)?.rows;
-        if whole < text.len() {
-            eprintln!("note: the last line of {} was torn and is dropped", path.display());
-            file.set_len(whole as u64).with_context(context)?;
+        let (lines, last) = text.split_at(whole);
+        let mut rows = rows::parse(lines, path)?.rows;
+        let mut end = whole as u64;
+        if let Ok(row) = serde_json::from_slice(last) {
+            // A row that lacks nothing but its end.
+            file.write_all(b"\n").with_context(context)?;
+            rows.push(row);
+            end = text.len() as u64 + 1;
+        } else if !last.is_empty() {
+            let begun = last.len().min(BEGIN.len());
+            if last[..begun] != BEGIN[..begun] {
+                bail!(crate::Usage(format!("{} ends in a line that is no row: give another --out", path.display())));
+            }
+            note(format_args!("the last line of {} was torn and is dropped", path.display()));
         }
-        file.seek(SeekFrom::End(0)).with_context(context)?;
-        Ok(Self { path: path.to_owned(), file, rows })
+        Ok(Self { path: path.to_owned(), file, rows, end })
     }
 
     /// The rows written so far, by earlier runs and this one.
@@ -64,17 +79,24 @@ impl Journal {
     /// # Errors
     /// When the row cannot be written, as on a full disk.
     pub fn append(&mut self, row: Row) -> Result<()> {
-        let end = self.file.stream_position()?;
         let mut line = serde_json::to_vec(&row)?;
+        serde_json::from_slice::<Row>(&line).context("a row that could not be read again is not written")?;
         line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
+        let file = &mut self.file;
+        let written = (|| {
+            file.set_len(self.end)?;
+            file.seek(SeekFrom::Start(self.end))?;
+            file.write_all(&line)?;
+            file.sync_data()
+        })();
         if let Err(error) = written {
             // What was written of it is cut off again, so that the file stays whole.
-            let _ = self.file.set_len(end);
+            let _ = self.file.set_len(self.end);
             return Err(anyhow::Error::new(error)
                 .context(format!("cannot write to {}", self.path.display()))
                 .context(Incomplete));
         }
+        self.end += line.len() as u64;
         self.rows.push(row);
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
+use progress::say;
 
 mod bench;
 mod check;
@@ -24,7 +25,7 @@ mod study;
 mod synthetic;
 mod training;
 
-/// What the user asked for cannot be done as asked: exit code 2.
+/// What the user asked for cannot be done as asked.
 #[derive(Debug)]
 struct Usage(String);
 
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
             }) {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("error: {error:#}");
+            say(format_args!("error: {error:#}"));
             exit_code(&error)
         }
     }
@@ -82,7 +83,6 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let caused_by = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
     if error.downcast_ref::<interrupt::Interrupted>().is_some() {
         return ExitCode::from(interrupt::EXIT);
     }
@@ -90,12 +90,6 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.downcast_ref::<Incomplete>().is_some() || error.downcast_ref::<training::Diverged>().is_some() {
         return ExitCode::from(4);
     }
-    let usage = caused_by(|cause| {
-        cause.is::<Usage>()
-            || cause.is::<check::CaseError>()
-            || cause.is::<fathom_model::DatasetError>()
-            || cause.is::<fathom_model::ArchitectureError>()
-            || cause.is::<fathom_kernels::IsaError>()
-    });
-    ExitCode::from(if usage { 2 } else { 1 })
+    // A failed check is no error: its command gives 1 itself.
+    ExitCode::from(2)
 }

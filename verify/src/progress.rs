@@ -1,4 +1,8 @@
-//! Progress on stderr: a bar with the time left on a terminal, a line for each finished part elsewhere.
+//! Progress on stderr: a bar with the time left on a terminal, a line for each finished part elsewhere. That nobody reads it any
+//! more stops nothing.
+
+use std::fmt::Display;
+use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -36,7 +40,7 @@ impl Progress {
     /// A finished part, as a line of its own.
     pub fn line(&self, text: &str) {
         if self.bar.is_hidden() {
-            eprintln!("{text}");
+            say(text);
         } else {
             self.bar.println(text);
         }
@@ -51,4 +55,14 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A line on stderr.
+pub fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// What the user should know, though the command goes on.
+pub fn note(text: impl Display) {
+    say(format_args!("note: {text}"));
 }

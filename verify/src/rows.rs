@@ -337,12 +337,16 @@ pub struct RowsRead {
 /// without rows.
 pub fn read_rows(path: &Path) -> anyhow::Result<RowsRead> {
     let shown = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
-    let read = parse(&bytes, path)?;
+    let read = read(path)?;
     if read.rows.is_empty() {
         bail!("{shown} holds no rows: measure first, with `verify width --out {shown}` or `verify reproduce`");
     }
     Ok(read)
+}
+
+/// As [`read_rows`], but a file may have no rows.
+pub fn read(path: &Path) -> anyhow::Result<RowsRead> {
+    parse(&std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?, path)
 }
 
 /// The rows in `bytes`, the text of the file at `path`; there may be none. Otherwise as [`read_rows`].
@@ -373,6 +377,15 @@ pub fn parse(bytes: &[u8], path: &Path) -> anyhow::Result<RowsRead> {
 fn schema(line: &[u8]) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(line).ok()?;
     Some(value.get("schema")?.as_str()?.to_owned())
+}
+
+/// One line for the eye.
+impl std::fmt::Display for PredictedRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { subject: Subject { arch, depth, .. }, criterion, width, low, high, .. } = self;
+        let width = format!("~{width:.2e}");
+        write!(f, "{arch:<12} {criterion:<16} {depth:>3} {width:>12}  {low:.2e} to {high:.2e}, predicted")
+    }
 }
 
 /// One line for the eye.

@@ -55,7 +55,7 @@ impl Samples {
                 let spec = specification(text.as_deref(), args.samples)?;
                 image = image.or(spec.image_shape().filter(|_| text.is_some()));
                 let samples = spec.samples();
-                let data = spec.with_samples(samples + held_out).draw(args.seed)?;
+                let data = spec.with_samples(samples.saturating_add(held_out)).draw(args.seed)?;
                 (data, samples, spec.to_string(), Some(args.seed))
             }
         };
@@ -132,7 +132,7 @@ fn rows_to_use(rows: usize, samples: Option<usize>, held_out: usize) -> Result<u
 fn specification(data: Option<&str>, samples: Option<usize>) -> Result<Spec, DatasetError> {
     let Some(text) = data else {
         let samples = samples.unwrap_or(4);
-        return Ok(Spec::Orthonormal { samples, size: 2 * samples });
+        return Ok(Spec::Orthonormal { samples, size: samples.saturating_mul(2) });
     };
     let spec: Spec = text.parse()?;
     match samples.filter(|&n| n != spec.samples()) {

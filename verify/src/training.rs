@@ -58,6 +58,12 @@ pub struct Diverged {
 impl std::fmt::Display for Diverged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { step, eta } = self;
+        if eta.is_infinite() {
+            return write!(
+                f,
+                "no weight has a gradient, so there is no step size: give another --seed, or a larger --width"
+            );
+        }
         write!(f, "training diverged: the loss is not finite after {step} steps with eta {eta:e}; give a smaller --eta")
     }
 }

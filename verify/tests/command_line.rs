@@ -62,11 +62,26 @@ fn unusable_input_is_one_clear_line_and_exit_code_2() {
         (vec!["gram", "--arch", "vgg"], "use fc, resnet, conv-resnet"),
         (vec!["gram", "--activation", "softplus:-1"], "softplus:BETA with BETA > 0"),
         (vec!["gram", "--arch", "resnet", "--c-res", "1.5"], "c_res must lie between 0 and 1"),
-        (vec!["gram", "--depth", "0"], "depth must be at least 1"),
+        (vec!["gram", "--depth", "0"], "\"0\" is not a whole number from 1 to"),
         (vec!["gram", "--arch", "conv-resnet", "--patch", "1x2"], "odd sides"),
         (vec!["gram", "--image", "3x3x3"], "give --image"),
         (vec!["width", "--criterion", "speed", "--out", "x"], "use init-closeness"),
         (vec!["width", "--starts", "5", "--out", "x"], "give --starts 6 or more"),
+        (vec!["width", "--starts", "5", "--delta", "0.0001", "--out", "x"], "give --starts 36887 or more"),
+        (vec!["width", "--delta", "1e-17", "--out", "x"], "not a number between 0 and 1"),
+        (vec!["width", "--depth", "1:9999999999999999", "--out", "x"], "deeper than"),
+        (vec!["width", "--data-seeds", "99999999999999999", "--out", "x"], "data sets are more than"),
+        (vec!["width", "--starts", "99999999999999999", "--out", "x"], "not a whole number from 1 to"),
+        (vec!["width", "--max-width", "4611686018427387905", "--out", "x"], "not a whole number from 1 to"),
+        (vec!["width", "--seed", "18446744073709551615", "--out", "x"], "not a seed"),
+        (vec!["width", "--budget", "nan", "--out", "x"], "`budget` must be above 0"),
+        (vec!["gram", "--samples", "18446744073709551615"], "not a whole number from 1 to"),
+        (vec!["gram", "--data", "images:n=2,c=4294967296,h=4294967296,w=1"], "has more than 4294967296 numbers"),
+        (vec!["gram", "--arch", "conv-resnet", "--image", "9223372036854775809x2x4"], "whose product is at most"),
+        (vec!["train", "--held-out", "18446744073709551615", "--labels", "teacher:2"], "not a whole number from 1 to"),
+        (vec!["check", "--law", "--widths", "1"], "1 is not in 4.."),
+        (vec!["report", "."], "cannot read ."),
+        (vec!["merge", "/nowhere.jsonl", "--out", "x"], "nowhere.resolved.toml is not there"),
         (vec!["check", "--isa", "sse9"], "unknown instruction set"),
         (vec!["check", "--case", "nonsense"], "there is no case \"nonsense\""),
         (vec!["report", "/nowhere.jsonl"], "cannot read /nowhere.jsonl"),
@@ -80,10 +95,71 @@ fn unusable_input_is_one_clear_line_and_exit_code_2() {
     ] {
         let (code, stderr) = fails(&args);
         assert!(stderr.contains(message), "{args:?}: {stderr}");
-        let expected = if args[0] == "report" { 1 } else { 2 };
-        assert_eq!(code, expected, "{args:?}: {stderr}");
+        assert_eq!(code, 2, "{args:?}: {stderr}");
     }
     assert!(!Path::new("x").exists(), "a refused sweep leaves no file");
+}
+
+#[test]
+fn rows_of_networks_that_diverge_are_read_again_and_drawn() {
+    let folder = Folder::new("diverged");
+    let out = folder.path("rows.jsonl");
+    // Narrow networks of ReLU lose all their units: no kernel, no step size.
+    let relu = ["width", "--arch", "fc", "--activation", "relu", "--depth", "4", "--max-width", "4", "--steps", "20"];
+    let args = [&relu[..], &["--starts", "20", "--criterion", "drift,rate,fit", "--out", &out]].concat();
+    ok(&args);
+    let first = std::fs::read_to_string(&out).unwrap();
+    ok(&args);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), first, "the second run found every row");
+    let rate = rows(&out).into_iter().find(|row| row["criterion"] == "rate").unwrap();
+    let narrowest = &rate["tried"][0];
+    assert!(narrowest["passes"].as_u64() < narrowest["starts"].as_u64(), "dead networks fit nothing: {narrowest}");
+    ok(&["report", &out, "--out", &folder.path("page")]);
+}
+
+#[test]
+fn a_file_that_holds_no_rows_is_left_alone() {
+    let folder = Folder::new("precious");
+    let precious = folder.file("precious.txt", "my only copy");
+    let args = ["width", "--arch", "fc", "--depth", "1", "--samples", "2", "--max-width", "64", "--out"];
+    let (code, stderr) = fails(&[&args[..], &[&precious]].concat());
+    assert!(code == 2 && stderr.contains("is no row: give another --out"), "{code} {stderr}");
+    assert_eq!(std::fs::read_to_string(&precious).unwrap(), "my only copy");
+    // A last row that lacks its line break alone is kept.
+    let out = folder.path("rows.jsonl");
+    ok(&[&args[..], &[&out]].concat());
+    let whole = std::fs::read_to_string(&out).unwrap();
+    std::fs::write(&out, whole.trim_end()).unwrap();
+    ok(&[&args[..], &[&out]].concat());
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), whole);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_need_read_the_progress() {
+    let folder = Folder::new("unread");
+    let (read, unread) = (folder.path("read.jsonl"), folder.path("unread.jsonl"));
+    ok(&[&SMALL[..], &["--out", &read]].concat());
+    let closed = "exec \"$0\" \"$@\" 2>/dev/full";
+    let args = [&["-c", closed, env!("CARGO_BIN_EXE_verify")], &SMALL[..], &["--out", &unread]].concat();
+    assert!(Command::new("sh").args(args).output().unwrap().status.success());
+    assert_eq!(rows(&read).len(), rows(&unread).len());
+}
+
+#[test]
+fn curves_that_differ_in_their_patches_alone_are_told_apart() {
+    let folder = Folder::new("patches");
+    let study = folder.file(
+        "study.toml",
+        "[defaults]\narch = \"conv-resnet\"\ndata = \"sphere:n=2,d=8\"\ndepth = \"1:3\"\nmax_width = 256\nimage = \"2x1x4\"\n\
+         [[sweep]]\npatch = \"1x3\"\n[[sweep]]\npatch = \"1x1\"\n",
+    );
+    let (out, page) = (folder.path("rows.jsonl"), folder.path("page"));
+    ok(&["width", "--config", &study, "--out", &out]);
+    let text = ok(&["report", &out, "--out", &page]);
+    assert!(text.contains("conv-resnet 2x1x4, patch 1x3") && text.contains("conv-resnet 2x1x4, patch 1x1"), "{text}");
+    let widths = std::fs::read_to_string(Path::new(&page).join("widths.csv")).unwrap();
+    assert_eq!(widths.lines().count(), 7, "{widths}");
 }
 
 #[test]

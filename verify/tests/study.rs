@@ -233,7 +233,7 @@ fn rows_that_do_not_belong_together_are_not_merged() {
     let changed = std::fs::read_to_string(&one).unwrap().replace("\"passes\":", "\"passes\":1");
     std::fs::write(&two, changed).unwrap();
     let (code, stderr) = fails(&["merge", &one, &two, "--out", &out]);
-    assert!(code == 1 && stderr.contains("two parts disagree"), "{stderr}");
+    assert!(code == 2 && stderr.contains("two parts disagree"), "{stderr}");
     assert!(!Path::new(&out).exists());
     ok(&["merge", &one, "--out", &out]);
     assert!(fails(&["merge", &one, "--out", &out]).1.contains("is there already"));
@@ -335,13 +335,42 @@ fn a_dry_run_prints_every_cell_and_measures_none() {
 }
 
 #[test]
+fn a_part_without_cells_is_merged_too() {
+    let folder = Folder::new("empty-part");
+    let paths = ["0", "1"].map(|part| folder.path(&format!("rows.{part}.jsonl")));
+    for (part, path) in ["0/2", "1/2"].iter().zip(&paths) {
+        ok(&["width", "--arch", "fc", "--depth", "1", "--max-width", "8", "--shard", part, "--out", path]);
+    }
+    ok(&["merge", &paths[0], &paths[1], "--out", &folder.path("rows.jsonl")]);
+}
+
+#[test]
+fn what_cannot_be_predicted_stops_nothing() {
+    let folder = Folder::new("unpredictable");
+    // All but linear, of more samples than dimensions.
+    let study = "[[predict]]\narch = \"resnet\"\ndepth = 1\nactivation = \"softplus:0.01\"\n\
+                 data = [\"sphere:n=6,d=2\", \"orthonormal:n=2,d=4\"]\n";
+    let (study, out) = (folder.file("study.toml", study), folder.path("rows.jsonl"));
+    let text = ok(&["width", "--config", &study, "--dry-run"]);
+    assert!(text.contains("init-closeness, predicted") && text.contains("for 2 cells"), "{text}");
+    let output = verify(&["width", "--config", &study, "--out", &out]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.contains("cannot be predicted and is left out"), "{stderr}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("predicted") && found(&out).len() == 1, "{text}");
+}
+
+#[test]
 fn a_job_array_measures_every_part() {
     let folder = Folder::new("slurm");
     let study = folder.file("it's.toml", STUDY);
     let script = ok(&["width", "--config", &study, "--emit", "slurm", "--shards", "2"]);
-    for part in ["#SBATCH --array=0-1\n", "#SBATCH --mem=", "/it'\\''s.toml'", "SLURM_ARRAY_TASK_ID/2"] {
+    for part in ["#SBATCH --array=0-1\n", "#SBATCH --mem=", "SLURM_ARRAY_TASK_ID/2", "[[sweep]]"] {
         assert!(script.contains(part), "{part}: {script}");
     }
+    // What the command line says stands in it too.
+    let other = ok(&["width", "--config", &study, "--emit", "slurm", "--seed", "9", "--max-width", "16"]);
+    assert!(other.contains("seed = 9\n") && other.contains("init = 16\n"), "{other}");
     // The script is run as Slurm would run each task.
     let path = folder.file("job.sh", &script);
     let program = Path::new(env!("CARGO_BIN_EXE_verify")).parent().unwrap();
@@ -353,5 +382,5 @@ fn a_job_array_measures_every_part() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     ok(&["merge", &folder.path("rows.0.jsonl"), &folder.path("rows.1.jsonl"), "--out", &folder.path("rows.jsonl")]);
-    assert!(verify(&["width", "--emit", "slurm"]).status.code() == Some(2));
+    assert!(verify(&["width", "--emit", "pbs"]).status.code() == Some(2));
 }

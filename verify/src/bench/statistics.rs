@@ -1,6 +1,7 @@
 //! Medians and what else is said about rounds of timings.
 
 use super::team::Batch;
+use crate::laws;
 
 /// Seconds a call of one library on one shape, over all rounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,14 +60,11 @@ impl Times {
 
 const QUARTILES: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// The `at`-quantile of `values`, with linear interpolation.
+/// The `at`-quantile of `values`, of which there must be some.
 fn quantile(values: &[f64], at: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
-    let position = at * (sorted.len() - 1) as f64;
-    let below = position.floor() as usize;
-    let above = position.ceil() as usize;
-    sorted[below] + (sorted[above] - sorted[below]) * position.fract()
+    laws::quantile(&sorted, at).expect("a measurement has rounds")
 }
 
 /// The geometric mean; 1 of nothing.

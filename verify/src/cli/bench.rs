@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use fathom_kernels::Activation;
 use fathom_model::Kind;
 
+use super::count;
 use crate::Usage;
 use crate::bench::Entrant;
 use crate::bench::conv::Pass;
@@ -220,13 +221,13 @@ pub struct BenchLawArgs {
     #[arg(long, default_value_t = Activation::SOFTPLUS, value_name = "A")]
     pub activation: Activation,
     /// n, orthonormal samples.
-    #[arg(long, default_value_t = 8, value_name = "N", value_parser = cores)]
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = count)]
     pub samples: usize,
     /// H.
-    #[arg(long, default_value_t = 5, value_name = "H", value_parser = cores)]
+    #[arg(long, default_value_t = 5, value_name = "H", value_parser = count)]
     pub depth: usize,
     /// m.
-    #[arg(long, default_value_t = 1 << 20, value_name = "M", value_parser = positive)]
+    #[arg(long, default_value_t = 1 << 20, value_name = "M", value_parser = count)]
     pub width: usize,
     /// Threads.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = cores)]
@@ -267,11 +268,6 @@ pub type Shapes = Vec<Shape>;
 fn cores(text: &str) -> Result<usize, String> {
     let value = text.parse().ok().filter(|cores| (1..=1024).contains(cores));
     value.ok_or_else(|| format!("\"{text}\" is not a number of cores"))
-}
-
-fn positive(text: &str) -> Result<usize, String> {
-    let value = text.parse().ok().filter(|&value| value > 0);
-    value.ok_or_else(|| format!("\"{text}\" is not a whole number above 0"))
 }
 
 fn elements(text: &str) -> Result<usize, String> {

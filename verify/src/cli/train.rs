@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use fathom_model::{Kind, Labels};
 
-use super::{DataArgs, NetworkArgs};
+use super::{DataArgs, NetworkArgs, count};
 use crate::bench::shape::Type;
 
 /// `train`.
@@ -24,7 +24,7 @@ pub struct TrainArgs {
     #[arg(long, default_value_t = 512, value_name = "M", value_parser = count)]
     pub width: usize,
     /// H, the number of hidden layers.
-    #[arg(long, default_value_t = 2, value_name = "H")]
+    #[arg(long, default_value_t = 2, value_name = "H", value_parser = count)]
     pub depth: usize,
     /// The true labels: a .csv or .npy file with a label a row, a row for each of the data [default: random signs].
     #[arg(long, value_name = "FILE")]
@@ -54,11 +54,6 @@ pub struct TrainArgs {
     /// Print one JSON object of schema fathom.train/1.
     #[arg(long)]
     pub json: bool,
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    let value = text.parse().ok().filter(|&n| n > 0);
-    value.ok_or_else(|| format!("\"{text}\" is not a whole number above 0"))
 }
 
 fn step_size(text: &str) -> Result<f64, String> {

@@ -7,7 +7,7 @@ use fathom_kernels::Activation;
 use fathom_model::Kind;
 use fathom_model::architecture::Residual;
 
-use super::probability;
+use super::{count, probability, seed};
 use crate::study::{Criterion, DataSeeds, Depths, Dimensions, Either, List, Scalar, Shard, Table, depths};
 
 /// `width`.
@@ -24,7 +24,7 @@ pub struct WidthArgs {
     #[allow(missing_docs)]
     pub table: TableArgs,
     /// The seed of starts, and of data where no --data-seeds are given [default: 1].
-    #[arg(long, env = "FATHOM_SEED", value_name = "S")]
+    #[arg(long, env = "FATHOM_SEED", value_name = "S", value_parser = seed)]
     pub seed: Option<u64>,
     /// The file of rows to write, or to go on with.
     #[arg(long, env = "FATHOM_OUT", value_name = "ROWS.jsonl", required_unless_present_any = ["dry_run", "emit"])]
@@ -36,7 +36,7 @@ pub struct WidthArgs {
     #[arg(long, conflicts_with = "emit")]
     pub dry_run: bool,
     /// Print the script of a job array that measures the study in parts, and measure nothing.
-    #[arg(long, value_name = "SYSTEM", requires = "config")]
+    #[arg(long, value_name = "SYSTEM")]
     pub emit: Option<Emit>,
     /// Parts of the job array [default: so many that each takes at most two hours].
     #[arg(long, value_name = "N", requires = "emit", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -68,7 +68,7 @@ pub struct TableArgs {
     #[arg(long, env = "FATHOM_DATA", value_name = "FILE|SPEC")]
     pub data: Option<String>,
     /// Samples: the first N rows of a file, or orthonormal:n=N,d=2N when --data is absent.
-    #[arg(long, env = "FATHOM_SAMPLES", value_name = "N")]
+    #[arg(long, env = "FATHOM_SAMPLES", value_name = "N", value_parser = count)]
     pub samples: Option<usize>,
     /// How many data sets to draw, from the seed up, or their seeds separated by commas [default: 1].
     #[arg(long, env = "FATHOM_DATA_SEEDS", value_name = "N|LIST")]
@@ -93,17 +93,17 @@ pub struct TableArgs {
     #[arg(long, env = "FATHOM_DELTA", value_name = "P", value_parser = probability)]
     pub delta: Option<f64>,
     /// Random starts at each width [default: 20 for the init criteria, 6 for those that train].
-    #[arg(long, env = "FATHOM_STARTS", value_name = "N")]
+    #[arg(long, env = "FATHOM_STARTS", value_name = "N", value_parser = count)]
     pub starts: Option<usize>,
     /// The widest network to run [default: 1048576 for the init criteria, 1024 for those that train].
-    #[arg(long, env = "FATHOM_MAX_WIDTH", value_name = "M")]
+    #[arg(long, env = "FATHOM_MAX_WIDTH", value_name = "M", value_parser = count)]
     pub max_width: Option<usize>,
     /// Floating-point operations that all starts of one width may take, by the formulas of --dry-run: wider networks are not
     /// run [default: no limit].
     #[arg(long, env = "FATHOM_BUDGET", value_name = "FLOPS")]
     pub budget: Option<f64>,
     /// Steps of gradient descent at most [default: 3000].
-    #[arg(long, env = "FATHOM_STEPS", value_name = "T")]
+    #[arg(long, env = "FATHOM_STEPS", value_name = "T", value_parser = count)]
     pub steps: Option<usize>,
 }
 

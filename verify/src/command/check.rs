@@ -9,7 +9,7 @@ use fathom_kernels::Isa;
 use crate::check::every_value::{functions, sweep};
 use crate::check::{self, LONG, Options, Outcome};
 use crate::cli::CheckArgs;
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::provenance::Provenance;
 use crate::rows::Row;
 
@@ -66,7 +66,9 @@ fn law(args: &CheckArgs, out: &mut impl Write) -> Result<ExitCode> {
         )?;
     }
     if refuted > 0 {
-        eprintln!("FAILED: verify check --law --starts {} --seed {}", args.starts, args.seed);
+        let widths = args.widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let (starts, seed) = (args.starts, args.seed);
+        say(format_args!("FAILED: verify check --law --starts {starts} --widths {widths} --seed {seed}"));
     }
     Ok(ExitCode::from(if refuted == 0 { 0 } else { 1 }))
 }
@@ -83,7 +85,7 @@ pub fn check(isas: &[Isa], case: Option<String>, quick: bool) -> Result<Outcome>
     let outcome = check::run(&Options { isas, case, quick }, |done, total| progress.at(done as u64, total as u64))?;
     progress.finish();
     for failure in &outcome.failures {
-        eprintln!("FAILED {failure}");
+        say(format_args!("FAILED {failure}"));
     }
     Ok(outcome)
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::MergeArgs;
+use crate::progress::{note, say};
 use crate::rows::{self, Row};
 use crate::study::{Batch, Study, StudyFile, Table};
 
@@ -29,19 +30,19 @@ pub fn run(args: &MergeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for name in missing.iter().take(NAMED) {
-        eprintln!("missing: {name}");
+        say(format_args!("missing: {name}"));
     }
     if missing.len() > NAMED {
-        eprintln!("missing: {} more", missing.len() - NAMED);
+        say(format_args!("missing: {} more", missing.len() - NAMED));
     }
     let resolved = Study::beside(&args.out);
-    eprintln!(
+    say(format_args!(
         "{} of {} rows are missing; to measure them: verify width --config {} --out {}",
         missing.len(),
         expected.len(),
         resolved.display(),
         args.out.display()
-    );
+    ));
     Ok(ExitCode::from(4))
 }
 
@@ -58,10 +59,9 @@ fn parts(paths: &[PathBuf], study: &Study) -> Result<Vec<Row>> {
     let hash = study.hash();
     let mut all = Vec::new();
     for path in paths {
-        let read = rows::read_rows(path)?;
-        if let Some(note) = read.note {
-            eprintln!("note: {note}");
-        }
+        // A part of a small study may have nothing to measure.
+        let read = rows::read(path)?;
+        read.note.iter().for_each(note);
         for row in read.rows {
             match row.provenance().config.as_deref() {
                 Some(config) if config == hash => all.push(row),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::ReportArgs;
+use crate::progress::note;
 use crate::report;
 use crate::rows::{Row, read_rows};
 
@@ -18,9 +19,7 @@ pub fn run(args: &ReportArgs) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for path in &args.rows {
         let read = read_rows(path)?;
-        if let Some(note) = read.note {
-            eprintln!("note: {note}");
-        }
+        read.note.iter().for_each(note);
         rows.extend(read.rows);
     }
     write(&rows, &args.out)?;

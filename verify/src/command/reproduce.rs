@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{check, report, width};
 use crate::cli::{Profile, ReproduceArgs};
 use crate::interrupt;
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 use crate::provenance::Provenance;
 use crate::rows::Row;
 use crate::study::{Run, Study, StudyFile, Table, units};
@@ -34,22 +34,23 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode> {
     let mut journal = width::open(&args.out.join("rows.jsonl"), &study)?;
 
     width::warn_of_memory(&batches);
-    eprintln!("1. checking the kernels");
+    say("1. checking the kernels");
     let outcome = check::check(&[], None, true)?;
-    check::print(&mut std::io::stderr().lock(), &outcome)?;
+    // That nobody reads it stops nothing.
+    let _ = check::print(&mut std::io::stderr().lock(), &outcome);
     journal.append(Row::Checked(outcome.row(provenance.clone())))?;
     if !outcome.passed() {
         return Ok(ExitCode::from(1));
     }
 
-    eprintln!("2. measuring the required width");
+    say("2. measuring the required width");
     interrupt::listen()?;
     let progress = Progress::new(batches.iter().map(units).sum());
     let outcome = Run::new(&mut journal, &progress, &provenance).all(&batches);
     progress.finish();
     outcome?;
 
-    eprintln!("3. drawing the report");
+    say("3. drawing the report");
     report::write(journal.rows(), &args.out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,13 +10,15 @@ use anyhow::{Result, bail};
 use crate::cli::WidthArgs;
 use crate::interrupt;
 use crate::journal::Journal;
-use crate::progress::Progress;
+use crate::progress::{Progress, note, say};
 use crate::provenance::{Provenance, available_memory};
 use crate::rows::Row;
 use crate::study::{Batch, Run, Shard, Study, StudyFile, Table, units};
 
 mod dry_run;
 mod slurm;
+
+pub use slurm::quoted;
 
 /// Runs the command.
 ///
@@ -26,15 +28,15 @@ pub fn run(args: &WidthArgs) -> Result<ExitCode> {
     let study = study(args)?;
     let batches = study.batches()?;
     let mut out = std::io::stdout().lock();
-    if let (Some(_), Some(config)) = (args.emit, &args.config) {
-        slurm::print(&mut out, config, &batches, args.shards.map(usize::from))?;
+    if args.emit.is_some() {
+        slurm::print(&mut out, &study, &batches, args.shards.map(usize::from))?;
         return Ok(ExitCode::SUCCESS);
     }
     let batches = match shard(args.shard)? {
         Some(shard) => {
             let all = batches.len();
             let part = shard.of(batches);
-            eprintln!("part {shard} of the study: {} of {all} groups of cells", part.len());
+            say(format_args!("part {shard} of the study: {} of {all} groups of cells", part.len()));
             part
         }
         None => batches,
@@ -96,13 +98,13 @@ pub fn warn_of_memory(batches: &[Batch]) {
     let widest =
         batches.iter().map(|batch| batch.cost().bytes).fold(0.0, f64::max) * rayon::current_num_threads() as f64;
     if let Some(available) = available_memory().filter(|available| *available < widest) {
-        eprintln!(
-            "note: the widest networks would take {} on {} threads, and {} are free: give a smaller --max-width or --budget, or \
+        note(format_args!(
+            "the widest networks would take {} on {} threads, and {} are free: give a smaller --max-width or --budget, or \
              fewer threads by RAYON_NUM_THREADS",
             dry_run::memory(widest),
             rayon::current_num_threads(),
             dry_run::memory(available)
-        );
+        ));
     }
 }
 
@@ -110,10 +112,11 @@ fn print(out: &mut impl Write, rows: &[Row], batches: &[Batch]) -> Result<()> {
     let keys: HashSet<String> = batches.iter().flat_map(Batch::rows).map(|(key, _)| key).collect();
     writeln!(out, "{:<12} {:<16} {:>3} {:>12}  95 % interval", "arch", "criterion", "H", "m*")?;
     for row in rows {
-        if let Row::Width(width) = row
-            && row.key().is_some_and(|key| keys.contains(&key))
-        {
-            writeln!(out, "{width}")?;
+        match row {
+            _ if row.key().is_none_or(|key| !keys.contains(&key)) => {}
+            Row::Width(width) => writeln!(out, "{width}")?,
+            Row::Predicted(predicted) => writeln!(out, "{predicted}")?,
+            _ => {}
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ pub mod tobit;
 pub mod verdict;
 
 pub use self::curve::{Curve, curves};
-pub use self::estimate::{Estimate, Z};
+pub use self::estimate::{Estimate, Z, quantile};
 pub use self::law::Law;
 pub use self::separation::Separation;
 pub use self::verdict::{Fit, Laws, Verdict};

@@ -9,6 +9,8 @@ use super::law::{Law, Observation, depths};
 
 /// Fewest depths with a required width that determine a line.
 const FEWEST: usize = 2;
+/// log c and b, which the rows also fix.
+const COEFFICIENTS: usize = 2;
 
 /// A maximum of the likelihood.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +43,7 @@ pub fn fit(law: Law, observations: &[Observation]) -> Option<Line> {
     let peak = sample.climb(excess);
     let [_, _, h_bb] = peak.hessian;
     let curvature = h_bb - peak.hessian[1] * peak.hessian[1] / peak.hessian[0];
-    let freedom = sample.measured - FEWEST.min(sample.measured);
+    let freedom = sample.measured.saturating_sub(COEFFICIENTS);
     let line = Line {
         log_c: peak.line[0] - peak.line[1] * sample.centre,
         b: peak.line[1],
@@ -113,7 +115,7 @@ impl Sample {
             if row.censored {
                 let root = variance.sqrt();
                 let z = -residual / root;
-                let (log_tail, mills) = upper(z);
+                let (log_tail, mills) = below(z);
                 peak.value += log_tail;
                 first = mills / root;
                 second = -mills * (z + mills) / variance;
@@ -206,7 +208,7 @@ impl Sample {
 }
 
 /// For a standard normal Z: ln P(Z <= z), and the density at z over that probability.
-fn upper(z: f64) -> (f64, f64) {
+fn below(z: f64) -> (f64, f64) {
     const LOG_ROOT_TAU: f64 = 0.918_938_533_204_672_7;
     if z < -30.0 {
         // The asymptotic series of the tail, Abramowitz and Stegun 26.2.12; its error is below 1e-8 from here on.
@@ -317,12 +319,12 @@ mod tests {
 
     #[test]
     fn the_tail_joins_its_asymptotic_series() {
-        let (exact, series) = (upper(-29.999), upper(-30.001));
+        let (exact, series) = (below(-29.999), below(-30.001));
         // The derivative of the logarithm of the tail is the ratio itself.
         assert!((exact.0 - series.0 - 0.002 * 0.5 * (exact.1 + series.1)).abs() < 1e-6, "{exact:?} {series:?}");
         assert!((exact.1 / series.1 - 1.0).abs() < 1e-4);
-        assert!((upper(0.0).0 + std::f64::consts::LN_2).abs() < 1e-15);
-        assert!(upper(-1e8).0.is_finite() && upper(9.0).0.abs() < 1e-15);
+        assert!((below(0.0).0 + std::f64::consts::LN_2).abs() < 1e-15);
+        assert!(below(-1e8).0.is_finite() && below(9.0).0.abs() < 1e-15);
     }
 
     #[test]

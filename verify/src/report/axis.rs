@@ -46,6 +46,15 @@ pub struct Tick {
     pub label: Option<String>,
 }
 
+/// Whether a scale can show a value. The largest numbers stand for what has diverged, and no margin fits around them.
+fn can_show(scale: Scale, value: f64) -> bool {
+    const MOST: f64 = 1e300;
+    match scale {
+        Scale::Linear => value.abs() < MOST,
+        Scale::Log => value > MOST.recip() && value < MOST,
+    }
+}
+
 impl Axis {
     /// An axis that holds all of `values` (those that its scale can show) with a margin; none if there are none.
     pub fn spanning(
@@ -55,7 +64,7 @@ impl Axis {
         kind: Kind,
         values: impl IntoIterator<Item = f64>,
     ) -> Option<Self> {
-        let shown = values.into_iter().filter(|&v| v.is_finite() && (scale == Scale::Linear || v > 0.0));
+        let shown = values.into_iter().filter(|&v| can_show(scale, v));
         let (low, high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
             return None;
@@ -81,7 +90,7 @@ impl Axis {
 
     /// Whether the scale can show `value` at all.
     pub fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+        can_show(self.scale, value)
     }
 
     /// Its ticks, lowest first, with no more than about `most` labels.
@@ -220,6 +229,11 @@ mod tests {
         let axis = Axis::spanning("L", "loss", Scale::Log, Kind::Real, [0.0, -1.0, f64::NAN, 1.0, 10.0]).unwrap();
         assert!(axis.range[0] > 0.5 && !axis.shows(0.0));
         assert!(Axis::spanning("L", "loss", Scale::Log, Kind::Real, [0.0]).is_none());
+        // Nor what has diverged.
+        for scale in [Scale::Log, Scale::Linear] {
+            let axis = Axis::spanning("L", "loss", scale, Kind::Real, [1.0, 10.0, f64::MAX, 1e-310]).unwrap();
+            assert!(axis.range[1] < 20.0 && !axis.shows(f64::MAX) && axis.ticks(6).len() < 100, "{scale:?}");
+        }
     }
 
     #[test]

@@ -17,11 +17,22 @@ pub fn status(status: Status) -> &'static str {
 
 type Written = Result<Vec<u8>, csv::Error>;
 
-const CURVE: [&str; 9] =
-    ["criterion", "delta", "architecture", "activation", "chi1", "samples", "c_res", "residual", "data"];
+const CURVE: [&str; 11] = [
+    "criterion",
+    "delta",
+    "architecture",
+    "activation",
+    "chi1",
+    "samples",
+    "c_res",
+    "residual",
+    "data",
+    "image",
+    "patch",
+];
 
 fn curve(finding: &Finding<'_>) -> Vec<String> {
-    let Subject { arch, activation, samples, c_res, residual, data, .. } = finding.subject();
+    let Subject { arch, activation, samples, c_res, residual, data, image, patch, .. } = finding.subject();
     vec![
         finding.criterion().to_owned(),
         finding.delta().to_string(),
@@ -32,6 +43,8 @@ fn curve(finding: &Finding<'_>) -> Vec<String> {
         optional(*c_res),
         residual.clone().unwrap_or_default(),
         data.clone(),
+        image.clone().unwrap_or_default(),
+        patch.clone().unwrap_or_default(),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use super::number::{significant, telling};
 use super::pooled::{Pooled, pooled};
-use crate::laws::verdict::{FEWEST_DEPTHS, FLAT};
+use crate::laws::verdict::{FEWEST_DEPTHS, FIRST_DEPTH, FLAT, MARGIN};
 use crate::laws::{Curve, Law, Laws, Verdict};
 use crate::rows::{PredictedRow, Status, Subject, WidthRow};
 
@@ -52,21 +52,33 @@ impl<'a> Finding<'a> {
         pooled(self.rows())
     }
 
-    /// How many rows have this status.
+    /// How many rows that laws are fitted to have this status.
     pub fn count(&self, status: Status) -> usize {
-        self.rows().iter().filter(|row| row.status == status).count()
+        self.rows().iter().filter(|row| row.status == status && row.subject.depth >= FIRST_DEPTH).count()
+    }
+
+    /// What the network is called among others: its architecture, and what else is not as usual.
+    pub fn network(&self) -> String {
+        let delta =
+            if self.delta() == 0.5 { String::new() } else { format!(", δ = {}", significant(self.delta(), 2)) };
+        let Subject { arch, image, patch, .. } = self.subject();
+        let pixels = match (image.as_deref(), patch.as_deref()) {
+            (Some(image), Some(patch)) => format!(" {image}, patch {patch}"),
+            _ => String::new(),
+        };
+        format!("{arch}{pixels}{delta}")
     }
 
     /// The finding in a few sentences.
     pub fn sentence(&self) -> String {
         let Some(laws) = &self.laws else {
-            return format!("{}: no growth factor. {}", self.arch(), self.too_few());
+            return format!("{}: no growth factor. {}", self.network(), self.too_few());
         };
         let growth = laws.exponential.growth();
         let [from, to] = laws.depths;
         let mut text = format!(
             "{}: over H = {from} to {to} the required width {} by a factor of {} per layer (95 % interval; {}). {}",
-            self.arch(),
+            self.network(),
             if growth.low > 1.0 { "grows" } else { "changes" },
             telling(&growth),
             self.counts(),
@@ -183,7 +195,7 @@ fn evidence(laws: &Laws, law: Law) -> String {
         Law::Power => (-laws.preference, laws.support[1]),
     };
     format!(
-        "its AICc is smaller by {}, and it is the better law in {} % of the resamples",
+        "its AICc is smaller by {}, and by {MARGIN} or more in {} % of the resamples",
         significant(gain, 3),
         significant(100.0 * support, 3)
     )
@@ -194,5 +206,5 @@ fn undecided(laws: &Laws) -> String {
         return format!("{} rows are too few for AICc", laws.rows);
     }
     let [exponential, power] = laws.support.map(|part| significant(100.0 * part, 3));
-    format!("the exponential is the better one in {exponential} % of the resamples, the power in {power} %")
+    format!("the exponential is better by {MARGIN} or more in {exponential} % of the resamples, the power in {power} %")
 }

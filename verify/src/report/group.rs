@@ -204,11 +204,7 @@ fn subject(row: &Row) -> Option<&Subject> {
 
 /// What a figure shows once.
 fn cell(row: &Row) -> String {
-    let of = |s: &Subject| {
-        let c_res = s.c_res.map(f64::to_bits);
-        let network = format!("{}|{}|{}|{c_res:?}|{:?}", s.arch, s.activation, s.depth, s.residual);
-        format!("{network}|{}|{:?}|{}|{}", s.data, s.data_seed, s.data_hash, s.samples)
-    };
+    let of = Subject::key;
     match row {
         Row::Width(row) => format!("width|{}|{}|{}", of(&row.subject), row.criterion, row.delta),
         Row::Predicted(row) => format!("predicted|{}|{}|{}", of(&row.subject), row.criterion, row.delta),

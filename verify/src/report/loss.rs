@@ -1,10 +1,13 @@
 //! Figure: loss against step, with the linear rate that the theory predicts.
 
+use std::collections::HashSet;
+
 use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, GREY, Look, Panel, Sample, Stroke};
 use super::group::{Group, archs};
 use super::number::whole;
 use crate::rows::CurveRow;
+use crate::study::thinned;
 
 /// Most points of one line: more would not show.
 const MOST: usize = 240;
@@ -39,7 +42,8 @@ pub fn figure(group: &Group<'_>) -> Option<Figure> {
 fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
     let mut rows: Vec<&CurveRow> = group.curves.iter().filter(|row| row.subject.arch == arch).copied().collect();
     // Of several data sets the first.
-    rows.dedup_by(|a, b| (a.subject.depth, a.width, a.seed) == (b.subject.depth, b.width, b.seed));
+    let mut seen = HashSet::new();
+    rows.retain(|row| seen.insert((row.subject.depth, row.width, row.seed)));
     let lengths = || rows.iter().filter_map(|row| row.steps.last()).map(|&step| step.max(1) as f64);
     let (shortest, longest) = lengths().fold((f64::INFINITY, 1.0f64), |(low, high), v| (low.min(v), high.max(v)));
     let scale = if longest / shortest > UNEVEN { Scale::Log } else { Scale::Linear };
@@ -56,7 +60,7 @@ fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
         let series = format!("{arch}, {name}, seed {}", row.seed);
         let stroke = Stroke::solid(color, 1.8);
         elements.push(Element::line(&series, "predicted", predicted(row), Stroke::dashed(color, 1.3)));
-        elements.push(Element::line(&series, "loss", thinned(row), stroke));
+        elements.push(Element::line(&series, "loss", losses(row), stroke));
         let entry = Entry::new(Sample::line(stroke), name);
         if !legend.contains(&entry) {
             legend.push(entry);
@@ -65,25 +69,15 @@ fn panel(group: &Group<'_>, arch: &str, y: &Axis) -> Option<Panel> {
     Some(Panel { title: arch.to_owned(), id: arch.to_owned(), x, y: y.clone(), elements, legend })
 }
 
-/// Indices of about `most` of `count` values, the first and the last among them.
-fn thinned_indices(count: usize, most: usize) -> Vec<usize> {
-    let stride = count.div_ceil(most).max(1);
-    let mut indices: Vec<usize> = (0..count).step_by(stride).collect();
-    if count > 0 && indices.last() != Some(&(count - 1)) {
-        indices.push(count - 1);
-    }
-    indices
-}
-
-fn thinned(row: &CurveRow) -> Vec<Datum> {
+fn losses(row: &CurveRow) -> Vec<Datum> {
     let count = row.steps.len().min(row.loss.len());
-    thinned_indices(count, MOST).into_iter().map(|i| Datum::bare(row.steps[i] as f64, row.loss[i])).collect()
+    thinned(count, MOST).into_iter().map(|i| Datum::bare(row.steps[i] as f64, row.loss[i])).collect()
 }
 
 fn predicted(row: &CurveRow) -> Vec<Datum> {
     let Some(&start) = row.loss.first() else { return Vec::new() };
     let factor = 1.0 - row.eta * row.lambda0 / 2.0;
     // Straight on linear steps, smooth on logarithmic ones.
-    let indices = thinned_indices(row.steps.len(), MOST / 4);
+    let indices = thinned(row.steps.len(), MOST / 4);
     indices.into_iter().map(|i| Datum::bare(row.steps[i] as f64, start * factor.powf(row.steps[i] as f64))).collect()
 }

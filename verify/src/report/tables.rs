@@ -11,7 +11,6 @@ use super::finding::Finding;
 use super::group::{Group, meaning};
 use super::html::typeset;
 use super::number::{significant, telling, whole};
-use super::picture::escaped;
 use crate::laws::verdict::{FLAT, MARGIN, RESAMPLES, SHARE};
 use crate::laws::{Law, Laws, Verdict};
 use crate::rows::{Status, WidthRow};
@@ -77,10 +76,10 @@ fn law_row(finding: &Finding<'_>) -> Vec<String> {
     let Some(laws) = &finding.laws else {
         let dash = || "–".to_owned();
         let none = "too few depths".to_owned();
-        return vec![finding.arch().to_owned(), dash(), dash(), none, dash(), dash(), dash(), counts];
+        return vec![finding.network(), dash(), dash(), none, dash(), dash(), dash(), counts];
     };
     vec![
-        finding.arch().to_owned(),
+        finding.network(),
         telling(&laws.exponential.growth()),
         telling(&laws.power.b),
         law(laws),
@@ -216,7 +215,7 @@ pub fn comparison(findings: &[Finding<'_>]) -> String {
     });
     let verdict = format!(
         "Of {cells} cells that were both measured and predicted, {agree} ({} %) agree within their joint 95 % interval. If the \
-         method were exact, 95 % would. It linearises around infinite width, so that it may be off where m* is small.",
+         method were exact, at least 95 % would: the measured intervals reach out to widths that were run. It linearises around infinite width, so that it may be off where m* is small.",
         significant(100.0 * agree as f64 / cells.max(1) as f64, 3)
     );
     let summary = table(&columns, rows);
@@ -255,5 +254,5 @@ fn comparison_row(finding: &Finding<'_>, one: &Comparison<'_>) -> Vec<String> {
 fn short_setting(finding: &Finding<'_>) -> String {
     let subject = finding.subject();
     let scale = super::group::scale_of(subject).map(|scale| format!(", {}", super::group::scale(&scale)));
-    format!("{}, n = {}{}", escaped(&subject.activation), subject.samples, scale.unwrap_or_default())
+    format!("{}, n = {}{}", subject.activation, subject.samples, scale.unwrap_or_default())
 }

@@ -53,7 +53,7 @@ impl Batch {
         let names = self.rows().into_iter().map(|(_, name)| name);
         match &self.work {
             Work::Widths(cells) => names.zip(cells.iter().map(|cell| cell.settings.max_width)).collect(),
-            Work::Predict(_) => Vec::new(),
+            Work::Predict(_) => names.map(|name| (name, 0)).collect(),
             Work::Curve(curve) => names.map(|name| (name, curve.width)).collect(),
         }
     }
@@ -140,7 +140,7 @@ impl Enumeration {
 
     /// Whether no earlier table asks for this cell.
     fn is_new(&mut self, cell: &Cell, architecture: &Architecture) -> Result<bool> {
-        let subject = serde_json::to_string(&cell.subject)?;
+        let subject = cell.subject.key();
         let asked = format!("{subject} {} {}", cell.criterion, cell.settings.delta);
         let settings = format!("{} {:?}", cell.id(), architecture.patches());
         match self.known.insert(asked, settings.clone()) {
@@ -161,7 +161,7 @@ impl Enumeration {
                 subject.name()
             )));
         }
-        let (delta, draws, seed) = (sweep.delta.unwrap_or(0.5), sweep.draws.unwrap_or(1).max(1), self.seed);
+        let (delta, draws, seed) = (sweep.delta.unwrap_or(0.5), sweep.draws.unwrap_or(1), self.seed);
         let of = |criterion: Criterion| Prediction { criteria: vec![criterion], delta, draws, seed };
         let mut criteria = sweep.criterion.clone();
         criteria.retain(|&criterion| {
@@ -176,7 +176,7 @@ impl Enumeration {
     }
 
     fn curve(&mut self, sweep: &Sweep, architecture: Architecture, samples: Rc<Samples>) -> Result<()> {
-        let (width, steps) = (sweep.width.unwrap_or(1).max(1), sweep.steps.unwrap_or(0));
+        let (width, steps) = (sweep.width.unwrap_or(1), sweep.steps.unwrap_or(0));
         let curve = Curve { width, steps, seed: self.seed };
         let key = curve.key(&samples.subject(&architecture));
         match self.known.insert(key, steps.to_string()) {
@@ -217,7 +217,7 @@ fn settings(
     seed: u64,
 ) -> Settings {
     let of = |value: Option<super::table::Either<usize>>| value.and_then(|value| value.of(criterion)).unwrap_or(1);
-    let (starts, steps, widest) = (of(sweep.starts), sweep.steps.unwrap_or(0), of(sweep.max_width).max(1));
+    let (starts, steps, widest) = (of(sweep.starts), sweep.steps.unwrap_or(0), of(sweep.max_width));
     let flops = |width: usize| cost::starts(architecture, samples.data.samples(), criterion, (width, starts, steps));
     let max_width = match sweep.budget.and_then(|budget| budget.of(criterion)) {
         Some(budget) => cost::widest(widest, |width| flops(width).flops <= budget),

@@ -16,16 +16,24 @@ impl Verdict {
     /// The two counts, or `None` when `n` starts can never refute the rate on both sides.
     pub fn new(n: usize, rate: f64) -> Option<Self> {
         let mass = masses(n, rate);
-        let at_most = |k: usize| mass[..=k].iter().sum::<f64>();
-        let at_least = |k: usize| mass[k..].iter().sum::<f64>();
-        let too_few = (0..=n).take_while(|&k| at_most(k) <= TAIL).last()?;
-        let enough = (0..=n).rev().take_while(|&k| at_least(k) <= TAIL).last()?;
-        Some(Self { too_few, enough })
+        // How many counts from an end have no more than the tail together.
+        let within = |masses: &mut dyn Iterator<Item = &f64>| {
+            let sums = masses.scan(0.0, |sum, mass| {
+                *sum += mass;
+                Some(*sum)
+            });
+            sums.take_while(|&sum| sum <= TAIL).count()
+        };
+        let too_few = within(&mut mass.iter()).checked_sub(1)?;
+        let enough = n + 1 - within(&mut mass.iter().rev());
+        (enough <= n).then_some(Self { too_few, enough })
     }
 
     /// The fewest starts that can refute the rate on both sides.
     pub fn fewest_starts(rate: f64) -> usize {
-        (1..).find(|&n| Self::new(n, rate).is_some()).expect("with enough starts any rate can be refuted")
+        // All of them pass, or none does.
+        let least = |rate: f64| (TAIL.ln() / rate.ln()).ceil();
+        least(rate).max(least(1.0 - rate)) as usize
     }
 }
 
@@ -55,6 +63,11 @@ mod tests {
         assert_eq!(Verdict::fewest_starts(0.5), 6);
         // 0.9^36 = 0.0225, 0.9^35 = 0.025032.
         assert_eq!(Verdict::fewest_starts(0.9), 36);
+        for rate in [0.5, 0.9, 0.99, 0.3] {
+            let fewest = Verdict::fewest_starts(rate);
+            assert!(Verdict::new(fewest, rate).is_some() && Verdict::new(fewest - 1, rate).is_none(), "{rate}");
+        }
+        assert_eq!(Verdict::fewest_starts(1.0 - 1e-4), 36_887);
     }
 
     #[test]

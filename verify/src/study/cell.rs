@@ -64,7 +64,7 @@ impl Cell {
     pub fn id(&self) -> String {
         let Settings { max_width, starts, delta, steps, seed } = self.settings;
         let steps = if self.criterion.trains() { steps } else { 0 };
-        let subject = serde_json::to_string(&self.subject).expect("a subject is plain data");
+        let subject = self.subject.key();
         let settings = format!("{} {max_width} {starts} {delta} {steps} {seed}", self.criterion);
         hex(&Sha256::digest(format!("fathom.width/2 {subject} {settings}")))
     }
@@ -76,7 +76,7 @@ impl Cell {
 
     /// The seed of its starts: a function of subject and seed alone, so that criteria look at the same starts.
     pub fn seed(&self) -> u64 {
-        let subject = serde_json::to_string(&self.subject).expect("a subject is plain data");
+        let subject = self.subject.key();
         let digest = Sha256::digest(format!("{subject} {}", self.settings.seed));
         u64::from_le_bytes(std::array::from_fn(|i| digest[i]))
     }
@@ -166,6 +166,7 @@ struct Estimate {
 fn tried(width: usize, mut ratios: Vec<f64>) -> Tried {
     let (passes, starts) = (passes(&ratios), ratios.len());
     ratios.sort_by(f64::total_cmp);
-    let median_ratio = 0.5 * (ratios[(starts - 1) / 2] + ratios[starts / 2]);
+    // Halved first: the sum of two of the largest numbers, which stand for what has diverged, is infinite.
+    let median_ratio = 0.5 * ratios[(starts - 1) / 2] + 0.5 * ratios[starts / 2];
     Tried { width, passes, starts, median_ratio, ratio_range: [ratios[0], ratios[starts - 1]] }
 }

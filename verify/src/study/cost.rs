@@ -11,6 +11,7 @@ use std::time::Instant;
 use fathom_kernels::Activation;
 use fathom_model::architecture::Patches;
 use fathom_model::dataset::Spec;
+use fathom_model::fluctuation;
 use fathom_model::law::{Law, Precision};
 use fathom_model::{Architecture, Kind};
 
@@ -94,11 +95,13 @@ impl Cell {
     }
 }
 
-/// The delta method: each layer's noise from 2^17 rows of moments, and draws of a chain with a coordinate for each two points.
+/// The delta method: each layer's noise from rows of moments, and draws of a chain with a coordinate for each two points, and one more
+/// for each point.
 fn predicting(points: usize, depth: usize, draws: usize) -> Cost {
-    let pairs = (points * (points + 1) / 2) as f64;
-    let flops = depth as f64 * pairs * pairs * (131_072.0 + 2.0 * draws as f64);
-    Cost { flops, bytes: 8.0 * pairs * (pairs * depth as f64 + draws as f64) }
+    let (size, depth, draws) = ((points * (points + 3) / 2) as f64, depth as f64, draws as f64);
+    let rows = fluctuation::rows(points * (points + 3) / 2) as f64;
+    let flops = depth * (rows + draws) * size * (2.0 * size + POINTWISE);
+    Cost { flops, bytes: 8.0 * size * (size * depth + draws) }
 }
 
 impl Batch {
@@ -200,5 +203,7 @@ mod tests {
         let resnet = Architecture::new(Kind::ResNet, 3, 0.5, Activation::SOFTPLUS, vector).unwrap();
         let bytes = |width| starts(&resnet, 4, Criterion::InitCloseness, (width, 1, 0)).bytes;
         assert_eq!(bytes(3000) - bytes(1000), 8.0 * 4.0 * 2000.0);
+        // 4 points have 14 moments, of a million rows.
+        assert_eq!(predicting(4, 3, 1000).flops, 3.0 * (1048576.0 + 1000.0) * 14.0 * (2.0 * 14.0 + 40.0));
     }
 }

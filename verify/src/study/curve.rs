@@ -28,11 +28,11 @@ impl Curve {
     pub fn measure(&self, architecture: &Architecture, samples: &Samples, provenance: &Provenance) -> Row {
         let lambda0 = Conditions::of(architecture, &population(architecture, &samples.data)).lambda0;
         let run = train(architecture, &samples.data, self.width, self.seed, self.steps);
-        let steps = thinned_steps(run.loss.len());
+        let steps = thinned(run.loss.len(), STEPS);
         Row::Curve(CurveRow {
             subject: samples.subject(architecture),
             width: self.width,
-            eta: run.eta,
+            eta: finite(run.eta),
             lambda0,
             loss: steps.iter().map(|&k| finite(run.loss[k])).collect(),
             steps,
@@ -43,12 +43,15 @@ impl Curve {
     }
 }
 
-/// At most 200 steps of 0..len, the first and the last among them.
-fn thinned_steps(len: usize) -> Vec<usize> {
-    let stride = len.div_ceil(200).max(1);
-    let mut steps: Vec<usize> = (0..len).step_by(stride).collect();
-    if steps.last() != Some(&(len - 1)) {
-        steps.push(len - 1);
+/// Steps of a row at most, but for the last.
+const STEPS: usize = 200;
+
+/// Indices of about `most` of `count` values, the first and the last among them.
+pub fn thinned(count: usize, most: usize) -> Vec<usize> {
+    let stride = count.div_ceil(most).max(1);
+    let mut indices: Vec<usize> = (0..count).step_by(stride).collect();
+    if count > 0 && indices.last() != Some(&(count - 1)) {
+        indices.push(count - 1);
     }
-    steps
+    indices
 }

@@ -19,6 +19,7 @@ pub use batch::Batch;
 pub use cell::{Cell, Settings};
 pub use cost::Speed;
 pub use criterion::Criterion;
+pub use curve::thinned;
 pub use resolved::Study;
 pub use run::{Run, units};
 pub use shard::Shard;

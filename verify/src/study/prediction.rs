@@ -41,7 +41,7 @@ impl Prediction {
     pub fn rows(&self, architecture: &Architecture, samples: &Samples, provenance: &Provenance) -> Result<Vec<Row>> {
         let subject = samples.subject(architecture);
         let fluctuation = Fluctuation::new(architecture, &samples.data)
-            .with_context(|| format!("{} cannot be predicted: leave it out of [[predict]]", subject.name()))?;
+            .with_context(|| format!("{} cannot be predicted and is left out", subject.name()))?;
         let draws = fluctuation.draw(self.draws, self.seed);
         let lambda0 = fluctuation.lambda0();
         let row = |&criterion: &Criterion| {

@@ -149,13 +149,19 @@ impl Sweep {
         };
         let (data, samples) = match (table.data, table.samples) {
             (None, samples) => {
-                let n = samples.unwrap_or(4);
+                let n = samples.unwrap_or(4).min(1 << 32);
                 (vec![format!("orthonormal:n={n},d={}", 2 * n)], None)
             }
             (Some(list), samples) => (list.0, samples),
         };
         let data_seeds = match table.data_seeds.unwrap_or(DataSeeds::Count(1)) {
-            DataSeeds::Count(count) => (0..count as u64).map(|i| seed + i).collect(),
+            DataSeeds::Count(count) => {
+                let last = seed.checked_add(count as u64).filter(|&last| last <= i64::MAX as u64);
+                let Some(last) = last else {
+                    bail!(crate::Usage(format!("{count} seeds from {seed} on are too many")))
+                };
+                (seed..last).collect()
+            }
             DataSeeds::Seeds(seeds) => seeds,
         };
         let criterion = match (purpose, criterion) {
@@ -166,8 +172,26 @@ impl Sweep {
             bail!(crate::Usage(format!("{trains} cannot be predicted: only init-closeness and init-positivity can")));
         }
         let delta = table.delta.unwrap_or(0.5);
-        if !(delta > 0.0 && delta < 1.0) {
+        // Of what is nearly 0, the complement is 1.
+        if !(delta > 0.0 && delta < 1.0 && 1.0 - delta < 1.0) {
             bail!(crate::Usage(format!("`delta` must lie between 0 and 1, not at {delta}")));
+        }
+        let counts = [
+            ("starts", of_either(starts), 1..=1_000_000),
+            ("max_width", of_either(max_width), 1..=1 << 40),
+            ("width", vec![table.width.as_ref().map_or(1, |width| *width.get_ref())], 1..=1 << 32),
+            ("draws", vec![table.draws.as_ref().map_or(1, |draws| *draws.get_ref())], 1..=1 << 32),
+            ("steps", table.steps.into_iter().collect(), 1..=1 << 32),
+            ("samples", samples.into_iter().collect(), 1..=1 << 32),
+        ];
+        for (key, values, range) in counts {
+            if let Some(value) = values.into_iter().find(|value| !range.contains(value)) {
+                let (least, most) = range.into_inner();
+                bail!(crate::Usage(format!("`{key}` must lie between {least} and {most}, not at {value}")));
+            }
+        }
+        if let Some(budget) = of_either(budget).into_iter().find(|&budget| budget.is_nan() || budget <= 0.0) {
+            bail!(crate::Usage(format!("`budget` must be above 0, not {budget}")));
         }
         let trains = purpose == Purpose::Train || criterion.iter().any(|criterion| criterion.trains());
         Ok(Self {
@@ -191,6 +215,11 @@ impl Sweep {
             criterion,
         })
     }
+}
+
+/// The values that there are.
+fn of_either<T>(value: Option<Either<T>>) -> Vec<T> {
+    value.into_iter().flat_map(|value| [value.init, value.trained]).flatten().collect()
 }
 
 /// Both values, each only where a criterion needs it.
@@ -278,6 +307,17 @@ mod tests {
             ("[[sweep]]\ndepth = { fc = 1 }", "`depth` says nothing of resnet"),
             ("[[sweep]]\ndelta = 1", "between 0 and 1"),
             ("[[predict]]\ncriterion = \"drift\"", "drift cannot be predicted"),
+            ("[[sweep]]\ndelta = 1e-17", "between 0 and 1"),
+            ("[[sweep]]\nmax_width = 0", "`max_width` must lie between 1 and"),
+            ("[[sweep]]\nstarts = { init = 20000000 }", "`starts` must lie between 1 and 1000000"),
+            ("[[predict]]\ndraws = 0", "`draws` must lie between 1 and"),
+            ("[[curve]]\nwidth = 0", "`width` must lie between 1 and"),
+            ("[[sweep]]\nbudget = -5", "`budget` must be above 0"),
+            ("[[sweep]]\nbudget = nan", "`budget` must be above 0"),
+            (
+                "seed = 9223372036854775807\n[[sweep]]\ndata_seeds = 2",
+                "2 seeds from 9223372036854775807 on are too many",
+            ),
         ] {
             let error = format!("{:#}", resolve(text).unwrap_err());
             assert!(error.contains(message), "{text}: {error}");

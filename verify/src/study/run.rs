@@ -57,10 +57,15 @@ impl<'a> Run<'a> {
             Work::Widths(cells) => self.widths(batch, cells, keys),
             Work::Predict(prediction) => {
                 self.begin(&batch.rows()[0].1, keys)?;
-                for row in prediction.rows(&batch.architecture, &batch.samples, self.provenance)? {
-                    if row.key().is_none_or(|key| !self.done.contains(&key)) {
-                        self.append(row)?;
+                match prediction.rows(&batch.architecture, &batch.samples, self.provenance) {
+                    Ok(rows) => {
+                        for row in rows {
+                            if row.key().is_none_or(|key| !self.done.contains(&key)) {
+                                self.append(row)?;
+                            }
+                        }
                     }
+                    Err(why) => self.progress.line(&format!("note: {why:#}")),
                 }
                 Ok(())
             }
@@ -119,8 +124,9 @@ impl<'a> Run<'a> {
             } else {
                 refuse(cell, batch, &conditions, self.provenance)
             };
-            self.progress.line(&row.to_string());
+            let line = row.to_string();
             self.append(Row::Width(row))?;
+            self.progress.line(&line);
         }
         Ok(())
     }

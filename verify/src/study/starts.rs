@@ -109,7 +109,14 @@ impl<'a> Starts<'a> {
         let mut rate = 0.0f64;
         for loss in &run.loss[1..] {
             bound *= contraction;
-            rate = rate.max(loss / bound);
+            // Where no number is left, or the step is so long that the bound is none, nothing is met.
+            rate = rate.max(if *loss <= bound && bound >= 0.0 {
+                if bound > 0.0 { loss / bound } else { 0.0 }
+            } else if loss.is_finite() && bound > 0.0 {
+                loss / bound
+            } else {
+                f64::INFINITY
+            });
         }
         let last = run.loss[run.loss.len() - 1];
         Trained {

@@ -173,7 +173,10 @@ impl<const N: usize> FromStr for Dimensions<N> {
     fn from_str(text: &str) -> Result<Self, String> {
         let parts: Option<Vec<usize>> = text.split('x').map(|part| part.parse().ok().filter(|&v| v > 0)).collect();
         let all = parts.and_then(|parts| <[usize; N]>::try_from(parts).ok());
-        all.map(Self).ok_or_else(|| format!("\"{text}\" is not {N} whole numbers joined by x"))
+        let product = |all: &[usize; N]| all.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        all.filter(|all| product(all).is_some_and(|product| product <= MOST))
+            .map(Self)
+            .ok_or_else(|| format!("\"{text}\" is not {N} whole numbers joined by x, whose product is at most {MOST}"))
     }
 }
 
@@ -182,23 +185,32 @@ impl FromStr for DataSeeds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |part: &str| {
-            let seed = part.trim().parse::<u64>().ok();
+            let seed = part.trim().parse::<u64>().ok().filter(|seed| *seed <= i64::MAX as u64);
             seed.ok_or_else(|| format!("\"{text}\" is neither a number of data sets nor their seeds, as in 3 or 1,2,3"))
         };
         match text.contains(',') {
             true => text.split(',').map(number).collect::<Result<_, _>>().map(Self::Seeds),
             false => match number(text)? {
                 0 => Err("at least one data set is needed".to_owned()),
+                count if count > MOST as u64 => Err(format!("{count} data sets are more than {MOST}")),
                 count => Ok(Self::Count(count as usize)),
             },
         }
     }
 }
 
+/// The most data sets, and pixels of an image.
+const MOST: usize = 1 << 24;
+/// The most layers.
+const DEEPEST: usize = 100_000;
+
 /// `3`, `1:4` (all from 1 to 4) or `1,2,4`, ascending.
 pub fn depths(text: &str) -> Result<Vec<usize>, String> {
     let usage = || format!("\"{text}\" is not a depth: give 3, 1:4 or 1,2,4");
-    let number = |part: &str| part.trim().parse::<usize>().ok().filter(|&h| h > 0).ok_or_else(usage);
+    let number = |part: &str| {
+        let depth = part.trim().parse::<usize>().ok().filter(|&h| h > 0).ok_or_else(usage)?;
+        if depth > DEEPEST { Err(format!("a network of {depth} layers is deeper than {DEEPEST}")) } else { Ok(depth) }
+    };
     let all: Vec<usize> = match text.split_once(':') {
         Some((first, last)) => (number(first)?..=number(last)?).collect(),
         None => text.split(',').map(number).collect::<Result<_, _>>()?,
@@ -235,7 +247,10 @@ fn depth_list(value: &Value) -> Result<Vec<usize>, String> {
     match value {
         Value::Array(_) => {
             let all = list::<usize>(value)?;
-            if all.contains(&0) { Err("the depth must be at least 1".to_owned()) } else { Ok(ascending(all)) }
+            match all.iter().find(|&&depth| depth == 0 || depth > DEEPEST) {
+                Some(_) => Err(format!("the depth must be at least 1, and at most {DEEPEST}")),
+                None => Ok(ascending(all)),
+            }
         }
         one => depths(&scalar::<String>(one)?),
     }
@@ -333,6 +348,9 @@ mod tests {
             ("[[sweep]]\nstarts = { all = 3 }\n", 2, "use `init` and `trained`"),
             ("[[sweep]]\ncriterion = []\n", 2, "an empty list"),
             ("[[sweep]]\nimage = \"3x3\"\n", 2, "3 whole numbers joined by x"),
+            ("[[sweep]]\nimage = \"9223372036854775809x2x4\"\n", 2, "whose product is at most"),
+            ("[[sweep]]\ndepth = \"1:9999999999999999\"\n", 2, "deeper than 100000"),
+            ("[[sweep]]\ndata_seeds = 99999999999\n", 2, "data sets are more than"),
             ("[[sweep]]\nc_res = true\n", 2, "text or a number"),
             ("seed = 1\n[[sweep]]\nwidth = 3\n", 3, "[[curve]]"),
             ("[defaults]\ndraws = 3\n", 2, "[[predict]]"),

@@ -1,6 +1,7 @@
 //! What made the rows, and whether it can be trusted: the check of the kernels, that of the sampler, provenance.
 
 use super::{folded, table};
+use crate::command::width::quoted;
 use crate::provenance::Provenance;
 use crate::report::finding::Finding;
 use crate::report::group::Sorted;
@@ -99,7 +100,7 @@ pub fn provenance(rows: &[Row], sorted: &Sorted<'_>) -> String {
     }
     text += "<p>To measure a whole study again, from the same seed, and to draw this page again from its rows:</p>\n<pre><code>\
              cargo run --release -- reproduce\ncargo run --release -- report rows.jsonl --out page</code></pre>\n";
-    let commands: Vec<String> = sorted.findings.iter().map(command).collect();
+    let commands: Vec<String> = sorted.findings.iter().flat_map(commands).collect();
     if !commands.is_empty() {
         let list = format!("<pre><code>{}</code></pre>\n", escaped(&commands.join("\n")));
         text += &folded("One curve alone", &list);
@@ -107,37 +108,48 @@ pub fn provenance(rows: &[Row], sorted: &Sorted<'_>) -> String {
     text
 }
 
-/// The command that measures a curve.
-fn command(finding: &Finding<'_>) -> String {
+/// The commands that measure a curve, one for each choice of starts and widest run.
+fn commands(finding: &Finding<'_>) -> Vec<String> {
+    let settings = |row: &WidthRow| (row.starts, row.max_width, row.seed);
+    let mut all: Vec<(usize, usize, u64)> = finding.rows().iter().map(|row| settings(row)).collect();
+    all.sort_unstable();
+    all.dedup();
+    let of = |wanted| finding.rows().iter().copied().filter(|row| settings(row) == wanted).collect::<Vec<_>>();
+    all.into_iter().map(|settings| command(finding, &of(settings))).collect()
+}
+
+/// The command that measures some rows of a curve.
+fn command(finding: &Finding<'_>, rows: &[&WidthRow]) -> String {
     let subject = finding.subject();
-    let first: &WidthRow = finding.rows()[0];
-    let mut depths: Vec<String> = finding.rows().iter().map(|row| row.subject.depth.to_string()).collect();
-    depths.dedup();
-    let mut seeds: Vec<u64> = finding.rows().iter().filter_map(|row| row.subject.data_seed).collect();
-    seeds.sort_unstable();
-    seeds.dedup();
-    let mut text = format!(
-        "cargo run --release -- width --data {} --arch {} --activation {}",
-        subject.data, subject.arch, subject.activation
-    );
-    if let Some(c_res) = subject.c_res {
-        text += &format!(" --c-res {c_res}");
+    let listed = |values: &mut dyn Iterator<Item = u64>| {
+        let mut values: Vec<u64> = values.collect();
+        values.sort_unstable();
+        values.dedup();
+        values.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+    };
+    let depths = listed(&mut rows.iter().map(|row| row.subject.depth as u64));
+    let seeds = listed(&mut rows.iter().filter_map(|row| row.subject.data_seed));
+    let mut text = format!("cargo run --release -- width --data {}", quoted(&subject.data));
+    if seeds.is_empty() {
+        text += &format!(" --samples {}", subject.samples);
     }
-    if let Some(residual) = subject.residual.as_deref().filter(|residual| *residual != "1/H") {
-        text += &format!(" --residual '{residual}'");
+    text += &format!(" --arch {} --activation {}", subject.arch, subject.activation);
+    let residual = subject.residual.as_deref().filter(|residual| *residual != "1/H").map(quoted);
+    let options = [
+        ("c-res", subject.c_res.map(|c_res| c_res.to_string())),
+        ("residual", residual),
+        ("image", subject.image.clone()),
+        ("patch", subject.patch.clone()),
+        ("data-seeds", Some(seeds).filter(|seeds| !seeds.is_empty())),
+    ];
+    for (option, value) in options {
+        text += &value.map(|value| format!(" --{option} {value}")).unwrap_or_default();
     }
-    if !seeds.is_empty() {
-        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        text += &format!(" --data-seeds {}", seeds.join(","));
-    }
+    let WidthRow { starts, max_width, seed, .. } = rows[0];
     text + &format!(
-        " --depth {} --criterion {} --delta {} --starts {} --max-width {} --seed {} --out rows.jsonl",
-        depths.join(","),
+        " --depth {depths} --criterion {} --delta {} --starts {starts} --max-width {max_width} --seed {seed} --out rows.jsonl",
         finding.criterion(),
         finding.delta(),
-        first.starts,
-        first.max_width,
-        first.seed
     )
 }
 
