@@ -5,7 +5,7 @@
 
 use crate::Real;
 use crate::cache::Caches;
-use crate::kernel::Run;
+use crate::kernel::{Run, prefetch_far};
 use crate::simd::Simd;
 
 /// The most rows of A.
@@ -21,21 +21,42 @@ const MANY: usize = 24;
 /// Neighbouring columns of B and of C must be neighbours in memory, and there must be 1 to [`MOST_ROWS`] rows.
 #[inline(always)]
 pub(crate) unsafe fn sweep<T: Real, S: Simd<T>, const ACC: usize>(s: S, run: &Run<'_, T>, (m, n): (usize, usize)) {
-    let most = (Caches::of_this_core().l1 / (2 * m * size_of::<T>())).next_multiple_of(4 * S::LANES);
+    let caches = Caches::of_this_core();
+    let most = (caches.l1 / (2 * m * size_of::<T>())).next_multiple_of(4 * S::LANES);
+    let far = run.k * n * size_of::<T>() > caches.l3 / 4;
     for column in (0..n).step_by(most) {
         let part = &Run { b: run.b.wrapping_add(column), c: run.c.wrapping_add(column), ..*run };
         let n = most.min(n - column);
         // SAFETY: some columns of C.
         unsafe {
-            match (m, ACC >= MANY) {
-                (1, _) => rows::<T, S, 1, 4, 4>(s, part, n),
-                (2, true) => rows::<T, S, 2, 4, 4>(s, part, n),
-                (2, false) => rows::<T, S, 2, 4, 2>(s, part, n),
-                (3, true) => rows::<T, S, 3, 4, 2>(s, part, n),
-                (3, false) => rows::<T, S, 3, 2, 2>(s, part, n),
-                (_, true) => rows::<T, S, MOST_ROWS, 4, 2>(s, part, n),
-                (_, false) => rows::<T, S, MOST_ROWS, 2, 1>(s, part, n),
+            match far {
+                true => some_columns::<T, S, ACC, true>(s, part, (m, n)),
+                false => some_columns::<T, S, ACC, false>(s, part, (m, n)),
             }
+        }
+    }
+}
+
+/// As [`sweep`], of so many columns that the first level holds them; `FAR` tells that B comes from so far away that it is asked for.
+///
+/// # Safety
+/// As [`sweep`].
+#[inline(always)]
+unsafe fn some_columns<T: Real, S: Simd<T>, const ACC: usize, const FAR: bool>(
+    s: S,
+    run: &Run<'_, T>,
+    (m, n): (usize, usize),
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        match (m, ACC >= MANY) {
+            (1, _) => rows::<T, S, 1, 8, 4, FAR>(s, run, n),
+            (2, true) => rows::<T, S, 2, 8, 2, FAR>(s, run, n),
+            (2, false) => rows::<T, S, 2, 4, 2, FAR>(s, run, n),
+            (3, true) => rows::<T, S, 3, 4, 2, FAR>(s, run, n),
+            (3, false) => rows::<T, S, 3, 2, 2, FAR>(s, run, n),
+            (_, true) => rows::<T, S, MOST_ROWS, 4, 2, FAR>(s, run, n),
+            (_, false) => rows::<T, S, MOST_ROWS, 2, 1, FAR>(s, run, n),
         }
     }
 }
@@ -45,17 +66,21 @@ pub(crate) unsafe fn sweep<T: Real, S: Simd<T>, const ACC: usize>(s: S, run: &Ru
 /// # Safety
 /// As [`sweep`].
 #[inline(always)]
-unsafe fn rows<T: Real, S: Simd<T>, const M: usize, const R: usize, const V: usize>(s: S, run: &Run<'_, T>, n: usize) {
+unsafe fn rows<T: Real, S: Simd<T>, const M: usize, const R: usize, const V: usize, const FAR: bool>(
+    s: S,
+    run: &Run<'_, T>,
+    n: usize,
+) {
     // SAFETY: every row is one of A, of B or of C.
     unsafe {
         start::<T, S>(s, run, (M, n));
         let (mut a, mut b) = (run.a, run.b);
         for _ in 0..run.k / R {
-            pass::<T, S, M, R, V>(s, run, (a, b), n);
+            pass::<T, S, M, R, V, FAR>(s, run, (a, b), n);
             (a, b) = (a.wrapping_offset(R as isize * run.a_depth), b.wrapping_offset(R as isize * run.b_depth));
         }
         for _ in 0..run.k % R {
-            pass::<T, S, M, 1, V>(s, run, (a, b), n);
+            pass::<T, S, M, 1, V, false>(s, run, (a, b), n);
             (a, b) = (a.wrapping_offset(run.a_depth), b.wrapping_offset(run.b_depth));
         }
     }
@@ -84,12 +109,13 @@ unsafe fn start<T: Real, S: Simd<T>>(s: S, run: &Run<'_, T>, (m, n): (usize, usi
     }
 }
 
-/// All of C takes in `R` rows of B.
+/// All of C takes in `R` rows of B, while those after them are asked for if they are `FAR`: the hardware loses sight of a row where its
+/// page ends.
 ///
 /// # Safety
 /// As [`sweep`]; A and B must have so many columns and rows from `a` and `b` on.
 #[inline(always)]
-unsafe fn pass<T: Real, S: Simd<T>, const M: usize, const R: usize, const V: usize>(
+unsafe fn pass<T: Real, S: Simd<T>, const M: usize, const R: usize, const V: usize, const FAR: bool>(
     s: S,
     run: &Run<'_, T>,
     (a, b): (*const T, *const T),
@@ -114,6 +140,9 @@ unsafe fn pass<T: Real, S: Simd<T>, const M: usize, const R: usize, const V: usi
             }
             for p in 0..R {
                 let b = b.offset(p as isize * run.b_depth).add(j);
+                if FAR {
+                    prefetch_far(b.wrapping_offset(R as isize * run.b_depth), V * S::LANES);
+                }
                 for v in 0..V {
                     let b = s.load(b.add(v * S::LANES));
                     for (row, factors) in sums.iter_mut().zip(&factors) {
