@@ -241,7 +241,9 @@ fn looking_ahead_stays_inside<T: Real>() {
                 }
             }
             let (packing, asking) = (kernel.packing.len(), kernel.asking.len());
-            assert!(packing >= 4 && asking >= 3, "{}: {packing} and {asking} kernels", bench.name);
+            // Halves are for the last vector alone, which looks nowhere.
+            let is_half = !std::ptr::eq(kernel, crate::gemm::kernel::<T>(isa));
+            assert!(is_half || packing >= 4 && asking >= 3, "{}: {packing} and {asking} kernels", bench.name);
             assert_eq!(bench.runs, 5 * 3 * DEPTHS.len() * (packing + asking), "{}", bench.name);
         }
     }
