@@ -406,7 +406,7 @@ fn views_refuse_short_slices_and_overlap() {
     let mut data = [0.0f32; 11];
     let short = MatRef::row_major(&data, 3, 4).unwrap_err().to_string();
     assert!(short.contains("12") && short.contains("11"), "{short}");
-    assert!(MatMut::strided(&mut data, 3, 3, 2, 1).unwrap_err().to_string().contains("share an address"));
+    assert!(MatMut::strided(&mut data, 3, 3, 2, 1).unwrap_err().to_string().contains("overlap or interleave"));
     assert!(MatMut::strided(&mut data, 3, 3, 0, 1).is_err());
     assert!(MatRef::strided(&data, 3, 3, 0, 1).is_ok());
     assert!(MatRef::strided(&data, usize::MAX, 2, usize::MAX, 1).is_err());
