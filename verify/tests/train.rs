@@ -131,7 +131,7 @@ fn a_dump_that_does_not_fit_leaves_nothing_behind() {
     let args = ["-c", limited, env!("CARGO_BIN_EXE_verify"), "train", "--width", "64", "--dump", &dump];
     let output = Command::new("sh").args(args).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.starts_with("error: cannot write the dump to") && stderr.lines().count() == 1, "{stderr}");
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
 }
@@ -155,9 +155,9 @@ fn unusable_arguments_are_one_clear_line_and_exit_code_2() {
     let short = folder.file("short.csv", "1\n0\n");
     let wide = folder.file("wide.csv", "1,2\n0,1\n3,4\n");
     for (args, message) in [
-        (vec!["--width", "0"], "\"0\" is not a whole number above 0"),
+        (vec!["--width", "0"], "\"0\" is not a whole number from 1 to 4294967295"),
         (vec!["--steps", "-1"], "unexpected argument"),
-        (vec!["--batch", "0"], "\"0\" is not a whole number above 0"),
+        (vec!["--batch", "0"], "\"0\" is not a whole number from 1 to 4294967295"),
         (vec!["--eta", "0"], "\"0\" is not a number above 0"),
         (vec!["--eta", "inf"], "\"inf\" is not a number above 0"),
         (vec!["--type", "f16"], "f16"),
