@@ -41,7 +41,7 @@ impl Caches {
     #[cfg(target_arch = "x86_64")]
     fn detect() -> Option<Self> {
         use std::arch::x86_64::__cpuid_count;
-        // SAFETY: every CPU of 64 bits has the instruction. (Rust has called it safe since 1.93.)
+        // SAFETY: every CPU of 64 bits has the instruction. (Newer Rust calls it safe.)
         #[allow(unused_unsafe)]
         let cpuid = |leaf: u32, index: u32| unsafe { __cpuid_count(leaf, index) };
         // The leaf of "deterministic cache parameters": Intel's is 4, AMD's 0x8000001d, in one format.

@@ -179,13 +179,13 @@ pub fn layer_tuned<T: Real>(
 ) {
     let ([images, _, height, width], [outputs, ..]) = (x.shape(), w.shape());
     let [rows, cols] = geometry.output_size([height, width]).unwrap_or_else(|error| panic!("conv: {error}"));
-    let size = [outputs, images, rows, cols].into_iter().try_fold(1, usize::checked_mul);
+    let shape = [outputs, images, rows, cols];
+    let size = shape.into_iter().try_fold(1, usize::checked_mul);
     let (size, len) = (size.expect("conv: the shape exceeds the address space"), value.len());
     assert!(len == size, "conv: a value of {len} elements is not {outputs}x{images}x{rows}x{cols}");
     let y = TensorMut::strided(value, [images, outputs, rows, cols], [rows * cols, images * rows * cols, cols, 1])
         .expect("dense");
     let mut convolution = convolution(tuning, geometry, (T::ONE, w), x, (T::ZERO, y));
-    let shape = [outputs, images, rows, cols];
     convolution.epilogue = Some(Epilogue::new(tuning.isa, finish, convolution.y.ptr, slope, shape));
     // SAFETY: as in `forward_tuned`; the epilogue's slices are of y's shape, and mutable.
     unsafe { convolution.run(tuning, parallelism) };

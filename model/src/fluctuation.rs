@@ -23,7 +23,7 @@ use crate::population::population;
 use crate::{Architecture, Dataset, Gram, Kind};
 use chain::{BLOCK, Step};
 use grams::{entries, entry};
-pub use sample::rows;
+pub use sample::rows_sampled;
 
 /// Points (samples times pixels) at most: the chain has a coordinate for each two of them.
 pub const MOST_POINTS: usize = 64;

@@ -16,7 +16,7 @@ pub use self::bench::{
 };
 pub use self::train::TrainArgs;
 pub use self::width::{MergeArgs, WidthArgs};
-use crate::study::Dimensions;
+use crate::study::{Dimensions, is_fraction};
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
 #[derive(Debug, Parser)]
@@ -72,10 +72,12 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["case", "every_value", "isa"])]
     pub law: bool,
     /// Starts in each sample of --law.
-    #[arg(long, default_value_t = 250, value_name = "N", requires = "law", value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
+    #[arg(long, default_value_t = 250, value_name = "N", requires = "law")]
+    #[arg(value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
     pub starts: u32,
     /// Widths of --law, from 4 up: of fewer rows than samples a Gram matrix is singular.
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law", value_parser = clap::value_parser!(u32).range(4..))]
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law")]
+    #[arg(value_parser = clap::value_parser!(u32).range(4..))]
     pub widths: Vec<u32>,
     /// The seed of --law.
     #[arg(long, default_value_t = 1, value_name = "S", requires = "law")]
@@ -204,8 +206,7 @@ fn dimensions<const N: usize>(text: &str) -> Result<[usize; N], String> {
 }
 
 fn probability(text: &str) -> Result<f64, String> {
-    // Of what is nearly 0, the complement is 1.
-    let value = text.parse::<f64>().ok().filter(|p| *p > 0.0 && 1.0 - *p < 1.0 && *p < 1.0);
+    let value = text.parse().ok().filter(|&p| is_fraction(p));
     value.ok_or_else(|| format!("\"{text}\" is not a number between 0 and 1"))
 }
 

@@ -277,6 +277,16 @@ impl CurveRow {
     }
 }
 
+/// Indices of about `most` of `count` values, the first and the last among them.
+pub fn thinned(count: usize, most: usize) -> Vec<usize> {
+    let stride = count.div_ceil(most).max(1);
+    let mut indices: Vec<usize> = (0..count).step_by(stride).collect();
+    if count > 0 && indices.last() != Some(&(count - 1)) {
+        indices.push(count - 1);
+    }
+    indices
+}
+
 impl Row {
     /// What a second row of the same cell would have in common with it; `None` where each row stands for itself.
     pub fn key(&self) -> Option<String> {

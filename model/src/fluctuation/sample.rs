@@ -57,13 +57,13 @@ impl Rows {
 }
 
 /// Rows that are sampled for `size` features: a million, or fewer where the features are many.
-pub fn rows(size: usize) -> usize {
+pub fn rows_sampled(size: usize) -> usize {
     ((1usize << 34) / (size * size)).next_power_of_two().clamp(1 << 15, 1 << 20)
 }
 
 /// The covariance of `size` features of a row; `features` gives those of a block, `size x LANES`.
 pub(super) fn covariance(size: usize, features: impl Fn(u64) -> Vec<f64> + Sync) -> Gram {
-    let count = rows(size);
+    let count = rows_sampled(size);
     let blocks = count / LANES;
     let with_one = size + 1;
     let sums: Vec<Vec<f64>> = (0..blocks)

@@ -18,8 +18,6 @@ use crate::study::{Batch, Run, Shard, Study, StudyFile, Table, units};
 mod dry_run;
 mod slurm;
 
-pub use slurm::quoted;
-
 /// Runs the command.
 ///
 /// # Errors

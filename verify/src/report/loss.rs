@@ -6,8 +6,7 @@ use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, GREY, Look, Panel, Sample, Stroke};
 use super::group::{Group, archs};
 use super::number::whole;
-use crate::rows::CurveRow;
-use crate::study::thinned;
+use crate::rows::{CurveRow, thinned};
 
 /// Most points of one line: more would not show.
 const MOST: usize = 240;

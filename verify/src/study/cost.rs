@@ -98,8 +98,9 @@ impl Cell {
 /// The delta method: each layer's noise from rows of moments, and draws of a chain with a coordinate for each two points, and one more
 /// for each point.
 fn predicting(points: usize, depth: usize, draws: usize) -> Cost {
-    let (size, depth, draws) = ((points * (points + 3) / 2) as f64, depth as f64, draws as f64);
-    let rows = fluctuation::rows(points * (points + 3) / 2) as f64;
+    let features = points * (points + 3) / 2;
+    let rows = fluctuation::rows_sampled(features) as f64;
+    let (size, depth, draws) = (features as f64, depth as f64, draws as f64);
     let flops = depth * (rows + draws) * size * (2.0 * size + POINTWISE);
     Cost { flops, bytes: 8.0 * size * (size * depth + draws) }
 }

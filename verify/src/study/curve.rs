@@ -6,8 +6,11 @@ use fathom_model::population::population;
 
 use super::starts::{finite, train};
 use crate::provenance::Provenance;
-use crate::rows::{CurveRow, Row, Subject};
+use crate::rows::{CurveRow, Row, Subject, thinned};
 use crate::samples::Samples;
+
+/// Steps of a row at most, but for the last.
+const STEPS: usize = 200;
 
 /// One training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +44,4 @@ impl Curve {
             provenance: provenance.clone(),
         })
     }
-}
-
-/// Steps of a row at most, but for the last.
-const STEPS: usize = 200;
-
-/// Indices of about `most` of `count` values, the first and the last among them.
-pub fn thinned(count: usize, most: usize) -> Vec<usize> {
-    let stride = count.div_ceil(most).max(1);
-    let mut indices: Vec<usize> = (0..count).step_by(stride).collect();
-    if count > 0 && indices.last() != Some(&(count - 1)) {
-        indices.push(count - 1);
-    }
-    indices
 }

@@ -134,6 +134,7 @@ impl Study {
 
 impl Sweep {
     fn resolve(table: Table, purpose: Purpose, seed: u64) -> Result<Self> {
+        check_numbers(&table)?;
         let Table { criterion, starts, max_width, budget, .. } = table;
         let measures = purpose == Purpose::Measure;
         let arch = table.arch.map_or_else(|| Kind::PAPER.to_vec(), |list| list.0);
@@ -149,20 +150,10 @@ impl Sweep {
         };
         let (data, samples) = match (table.data, table.samples) {
             (None, samples) => {
-                let n = samples.unwrap_or(4).min(1 << 32);
+                let n = samples.unwrap_or(4);
                 (vec![format!("orthonormal:n={n},d={}", 2 * n)], None)
             }
             (Some(list), samples) => (list.0, samples),
-        };
-        let data_seeds = match table.data_seeds.unwrap_or(DataSeeds::Count(1)) {
-            DataSeeds::Count(count) => {
-                let last = seed.checked_add(count as u64).filter(|&last| last <= i64::MAX as u64);
-                let Some(last) = last else {
-                    bail!(crate::Usage(format!("{count} seeds from {seed} on are too many")))
-                };
-                (seed..last).collect()
-            }
-            DataSeeds::Seeds(seeds) => seeds,
         };
         let criterion = match (purpose, criterion) {
             (Purpose::Train, _) => Vec::new(),
@@ -171,40 +162,18 @@ impl Sweep {
         if let (Purpose::Predict, Some(trains)) = (purpose, criterion.iter().find(|criterion| criterion.trains())) {
             bail!(crate::Usage(format!("{trains} cannot be predicted: only init-closeness and init-positivity can")));
         }
-        let delta = table.delta.unwrap_or(0.5);
-        // Of what is nearly 0, the complement is 1.
-        if !(delta > 0.0 && delta < 1.0 && 1.0 - delta < 1.0) {
-            bail!(crate::Usage(format!("`delta` must lie between 0 and 1, not at {delta}")));
-        }
-        let counts = [
-            ("starts", of_either(starts), 1..=1_000_000),
-            ("max_width", of_either(max_width), 1..=1 << 40),
-            ("width", vec![table.width.as_ref().map_or(1, |width| *width.get_ref())], 1..=1 << 32),
-            ("draws", vec![table.draws.as_ref().map_or(1, |draws| *draws.get_ref())], 1..=1 << 32),
-            ("steps", table.steps.into_iter().collect(), 1..=1 << 32),
-            ("samples", samples.into_iter().collect(), 1..=1 << 32),
-        ];
-        for (key, values, range) in counts {
-            if let Some(value) = values.into_iter().find(|value| !range.contains(value)) {
-                let (least, most) = range.into_inner();
-                bail!(crate::Usage(format!("`{key}` must lie between {least} and {most}, not at {value}")));
-            }
-        }
-        if let Some(budget) = of_either(budget).into_iter().find(|&budget| budget.is_nan() || budget <= 0.0) {
-            bail!(crate::Usage(format!("`budget` must be above 0, not {budget}")));
-        }
         let trains = purpose == Purpose::Train || criterion.iter().any(|criterion| criterion.trains());
         Ok(Self {
             arch,
             activation: table.activation.map_or_else(|| vec![Activation::SOFTPLUS], |list| list.0),
             data,
             samples,
-            data_seeds,
+            data_seeds: data_seeds(table.data_seeds.unwrap_or(DataSeeds::Count(1)), seed)?,
             image: table.image.map(|image| image.0.0),
             patch: table.patch.map(|patch| patch.0.0),
             c_res: table.c_res.map_or_else(|| vec![0.5], |list| list.0),
             residual: table.residual.map_or_else(|| vec![Residual::PerDepth], |list| list.0),
-            delta: (purpose != Purpose::Train).then_some(delta),
+            delta: (purpose != Purpose::Train).then_some(table.delta.unwrap_or(0.5)),
             steps: trains.then_some(table.steps.unwrap_or(3000)),
             width: (purpose == Purpose::Train).then(|| table.width.map_or(512, |width| *width.get_ref())),
             draws: (purpose == Purpose::Predict).then(|| table.draws.map_or(4000, |draws| *draws.get_ref())),
@@ -215,6 +184,52 @@ impl Sweep {
             criterion,
         })
     }
+}
+
+/// # Errors
+/// When a number is so small that it asks for nothing, or so large that nothing could be it.
+fn check_numbers(table: &Table) -> Result<()> {
+    let counts = [
+        ("starts", of_either(table.starts), 1..=1_000_000),
+        ("max_width", of_either(table.max_width), 1..=1 << 40),
+        ("width", vec![table.width.as_ref().map_or(1, |width| *width.get_ref())], 1..=1 << 32),
+        ("draws", vec![table.draws.as_ref().map_or(1, |draws| *draws.get_ref())], 1..=1 << 32),
+        ("steps", table.steps.into_iter().collect(), 1..=1 << 32),
+        ("samples", table.samples.into_iter().collect(), 1..=1 << 32),
+    ];
+    for (key, values, range) in counts {
+        if let Some(value) = values.into_iter().find(|value| !range.contains(value)) {
+            let (least, most) = range.into_inner();
+            bail!(crate::Usage(format!("`{key}` must lie between {least} and {most}, not at {value}")));
+        }
+    }
+    if let Some(budget) = of_either(table.budget).into_iter().find(|&budget| budget.is_nan() || budget <= 0.0) {
+        bail!(crate::Usage(format!("`budget` must be above 0, not {budget}")));
+    }
+    if let Some(delta) = table.delta.filter(|&delta| !is_fraction(delta)) {
+        bail!(crate::Usage(format!("`delta` must lie between 0 and 1, not at {delta}")));
+    }
+    Ok(())
+}
+
+/// The seeds of data sets, counted from `seed` up where they are not listed.
+///
+/// # Errors
+/// When they reach beyond what a file can hold.
+fn data_seeds(given: DataSeeds, seed: u64) -> Result<Vec<u64>> {
+    let count = match given {
+        DataSeeds::Seeds(seeds) => return Ok(seeds),
+        DataSeeds::Count(count) => count as u64,
+    };
+    match seed.checked_add(count).filter(|&last| last <= i64::MAX as u64) {
+        Some(last) => Ok((seed..last).collect()),
+        None => bail!(crate::Usage(format!("{count} seeds from {seed} on are too many"))),
+    }
+}
+
+/// Whether a fraction of starts may be so; of what is nearly 0, the complement is 1.
+pub fn is_fraction(delta: f64) -> bool {
+    delta < 1.0 && 1.0 - delta < 1.0
 }
 
 /// The values that there are.

@@ -109,21 +109,11 @@ impl<'a> Starts<'a> {
         let mut rate = 0.0f64;
         for loss in &run.loss[1..] {
             bound *= contraction;
-            // Where no number is left, or the step is so long that the bound is none, nothing is met.
-            rate = rate.max(if *loss <= bound && bound >= 0.0 {
-                if bound > 0.0 { loss / bound } else { 0.0 }
-            } else if loss.is_finite() && bound > 0.0 {
-                loss / bound
-            } else {
-                f64::INFINITY
-            });
+            // A step so long that the bound is none is not met.
+            rate = rate.max(if bound > 0.0 { finite(loss / bound) } else { f64::MAX });
         }
         let last = run.loss[run.loss.len() - 1];
-        Trained {
-            drift: finite(run.drift / (self.lambda0 / 4.0)),
-            rate: finite(rate),
-            fit: finite(last / (ZERO_LOSS * run.loss[0])),
-        }
+        Trained { drift: finite(run.drift / (self.lambda0 / 4.0)), rate, fit: finite(last / (ZERO_LOSS * run.loss[0])) }
     }
 }
 

@@ -47,8 +47,3 @@ exec verify width --config /dev/stdin --shard \"$SLURM_ARRAY_TASK_ID/{count}\" \
     )?;
     Ok(())
 }
-
-/// One word of a shell command.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}

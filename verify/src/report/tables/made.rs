@@ -1,7 +1,6 @@
 //! What made the rows, and whether it can be trusted: the check of the kernels, that of the sampler, provenance.
 
 use super::{folded, table};
-use crate::command::width::quoted;
 use crate::provenance::Provenance;
 use crate::report::finding::Finding;
 use crate::report::group::Sorted;
@@ -151,6 +150,11 @@ fn command(finding: &Finding<'_>, rows: &[&WidthRow]) -> String {
         finding.criterion(),
         finding.delta(),
     )
+}
+
+/// One word of a shell command.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn maker(maker: &Provenance, rows: usize) -> String {
