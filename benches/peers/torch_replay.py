@@ -113,7 +113,8 @@ def replay(folder):
 
 def main():
     if len(sys.argv) != 2:
-        sys.exit("usage: torch_replay.py DIR")
+        print("usage: torch_replay.py DIR", file=sys.stderr)
+        sys.exit(2)
     try:
         settings, errors = replay(pathlib.Path(sys.argv[1]))
     except (OSError, KeyError, ValueError) as error:

@@ -1,10 +1,14 @@
 //! CPU kernels that are fast and equal to the bit on every machine.
 //!
-//! * [`gemm()`] multiplies matrices, [`conv`] convolves images.
+//! * [`gemm()`] multiplies matrices, [`conv`] convolves images; [`dense`] and [`conv::layer`] are whole layers, with what comes after
+//!   the product ([`Finish`]). Operands are views with any strides: [`MatRef`], [`MatMut`], [`TensorRef`], [`TensorMut`].
 //! * [`Activation`] applies an activation function or its derivative to a slice.
 //! * [`gram`] sums inner products of a few long rows in f64.
 //! * [`normal`] draws counter-based standard normals: any entry alone, in any order, by any thread.
-//! * [`mod@reference`] holds the textbook loops that define what the fast kernels must return.
+//! * [`mod@reference`] holds the textbook loops that define what the fast kernels must return; [`peak`] measures what the core can do.
+//!
+//! [`Parallelism`] says how many threads a call may take. The instruction set ([`Isa`]) is the widest that the CPU has, or the one that
+//! `FATHOM_ISA` names; [`gemm::Tuning`] forces it, and how a product is computed, for one call.
 //!
 //! # Same bits
 //!
