@@ -14,7 +14,7 @@ use crate::{Isa, Real};
 pub enum Activation {
     /// ln(1 + e^(beta z)) / beta, the guide of Du et al. at beta = 1; tends to ReLU as beta grows.
     Softplus {
-        /// The sharpness, above 0.
+        /// The sharpness, above 0; values have the digits that are promised from 2^-64 on.
         beta: f64,
     },
     /// The hyperbolic tangent.
@@ -59,7 +59,7 @@ impl Activation {
     /// When the lengths differ or the CPU lacks the set.
     pub fn apply_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
         match self {
-            Self::Softplus { beta } if is_power_of_two(beta) => map(isa, Softplus { beta }, input, output),
+            Self::Softplus { beta } if is_exact(beta) => map(isa, Softplus { beta }, input, output),
             Self::Softplus { beta } => map(isa, AnySoftplus { beta }, input, output),
             Self::Tanh => map(isa, Tanh, input, output),
             Self::Sigmoid => map(isa, Sigmoid, input, output),
@@ -78,7 +78,7 @@ impl Activation {
     pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
         match self {
             Self::Softplus { beta: 1.0 } => map(isa, Sigmoid, input, output),
-            Self::Softplus { beta } if is_power_of_two(beta) => map(isa, SoftplusDerivative { beta }, input, output),
+            Self::Softplus { beta } if is_exact(beta) => map(isa, SoftplusDerivative { beta }, input, output),
             Self::Softplus { beta } => map(isa, AnySoftplusDerivative { beta }, input, output),
             Self::Tanh => map(isa, TanhDerivative, input, output),
             Self::Sigmoid => map(isa, SigmoidDerivative, input, output),
@@ -165,9 +165,11 @@ impl FromStr for Activation {
 mod tests {
     use super::*;
 
-    const ALL: [Activation; 9] = [
+    const ALL: [Activation; 11] = [
         Activation::SOFTPLUS,
         Activation::Softplus { beta: 4.0 },
+        Activation::Softplus { beta: 0.0625 },
+        Activation::Softplus { beta: 0.7 },
         Activation::Tanh,
         Activation::Sigmoid,
         Activation::Erf,
@@ -250,6 +252,24 @@ mod tests {
         }
         check::<f32>();
         check::<f64>();
+    }
+
+    #[test]
+    fn softplus_of_any_sharpness_agrees_with_values_of_ninety_digits() {
+        for [beta, z, value, slope] in include!("elementary/softplus.in") {
+            let activation = Activation::Softplus { beta };
+            let (found, found_slope) = pair(activation, z);
+            for (found, expected) in [(found, value), (found_slope, slope)] {
+                let ulps = (found - expected).abs() / (expected.next_up() - expected);
+                assert!(ulps <= 2.0, "{activation} at {z:e}: {found:e}, not {expected:e}: {ulps} units");
+            }
+            let (found, found_slope) = pair(activation, z as f32);
+            for (found, expected) in [(found, value), (found_slope, slope)] {
+                let unit = f64::from((expected as f32).next_up()) - f64::from(expected as f32);
+                let ulps = (found - expected).abs() / unit;
+                assert!(ulps <= 2.0, "{activation} at {z:e} in f32: {found:e}, not {expected:e}: {ulps} units");
+            }
+        }
     }
 
     #[test]

@@ -133,10 +133,11 @@ rounded!(Relu(), z => z.most(0.0).select(0.0, z));
 rounded!(Step(), z => z.most(0.0).select(0.0, 1.0 + 0.0 * z.clamp(0.0, 1.0)));
 rounded!(Identity(), z => z);
 rounded!(One(), _z => Abreast::from(1.0));
-rounded!(AnySoftplus(beta), z => double::softplus(z, beta, 1.0 / beta));
-rounded!(AnySoftplusDerivative(beta), z => double::sigmoid(beta * z));
+rounded!(AnySoftplus(beta), z => double::any_softplus(z, beta));
+rounded!(AnySoftplusDerivative(beta), z => double::any_sigmoid(z, beta));
 
-/// The softplus whose sharpness is a power of two: its products are exact.
+/// The softplus whose sharpness is a power of two and at least 1/2: its products are exact, and what is divided by it is no smaller than
+/// the exponential.
 #[derive(Clone, Copy)]
 pub struct Softplus {
     pub beta: f64,
@@ -149,7 +150,7 @@ impl Pointwise for Softplus {
     }
     #[inline(always)]
     fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K> {
-        AnySoftplus { beta: self.beta }.double(z)
+        double::softplus(z, self.beta, 1.0 / self.beta)
     }
 }
 
@@ -165,13 +166,13 @@ impl Pointwise for SoftplusDerivative {
     }
     #[inline(always)]
     fn double<const K: usize>(self, z: Abreast<f64, K>) -> Abreast<f64, K> {
-        AnySoftplusDerivative { beta: self.beta }.double(z)
+        double::sigmoid(self.beta * z)
     }
 }
 
-/// Whether products with `beta` and its inverse are exact in f32.
-pub fn is_power_of_two(beta: f64) -> bool {
-    beta.to_bits() << 12 == 0 && (2f64.powi(-64)..=2f64.powi(64)).contains(&beta)
+/// Whether [`Softplus`] takes this sharpness.
+pub fn is_exact(beta: f64) -> bool {
+    beta.to_bits() << 12 == 0 && (0.5..=2f64.powi(64)).contains(&beta)
 }
 
 /// Applies `function` element by element.

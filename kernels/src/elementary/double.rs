@@ -211,6 +211,36 @@ pub fn normals<const K: usize>(radius: Abreast<u32, K>, turn: Abreast<u32, K>) -
     (radius * cos, radius * sin)
 }
 
+/// beta x, and by what its rounding has changed -|beta x|.
+#[inline(always)]
+fn scaled<const K: usize>(x: Values<K>, beta: f64) -> (Values<K>, Values<K>) {
+    let product = beta * x;
+    let rest = x.mul_add(beta, -product);
+    // Of infinite products nothing is left.
+    let rest = rest.abs().less(1.0).select(rest, 0.0);
+    (product, product.less(0.0).select(rest, -rest))
+}
+
+/// ln(1 + e^(beta x)) / beta for any beta from 2^-64 on. What rounding takes from beta x and 1 / beta goes into the exponential, which is
+/// divided by beta before it falls below the normal numbers.
+#[inline(always)]
+pub fn any_softplus<const K: usize>(x: Values<K>, beta: f64) -> Values<K> {
+    let inverse = 1.0 / beta;
+    let (product, rest) = scaled(x, beta);
+    let share = exp_of_minus(product, inverse);
+    let share = share.mul_add(rest + (-beta).mul_add(inverse, 1.0), share);
+    let e = beta * share;
+    (-share * e).mul_add(ln_1p_rest(e), share) + x.max(0.0)
+}
+
+/// 1 / (1 + e^(-beta x)) for any beta.
+#[inline(always)]
+pub fn any_sigmoid<const K: usize>(x: Values<K>, beta: f64) -> Values<K> {
+    let (product, rest) = scaled(x, beta);
+    let e = exp_of_minus(product, 1.0);
+    logistic(product, e.mul_add(rest, e))
+}
+
 /// erf(x) for |x| <= 1.
 #[inline(always)]
 fn erf_near<const K: usize>(x: Values<K>) -> Values<K> {

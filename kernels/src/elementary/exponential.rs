@@ -88,7 +88,12 @@ macro_rules! exponential {
         /// 1 / (1 + e^-x).
         #[inline(always)]
         pub fn sigmoid<const K: usize>(x: Values<K>) -> Values<K> {
-            let e = exp_of_minus(x, 1.0);
+            logistic(x, exp_of_minus(x, 1.0))
+        }
+
+        /// [`sigmoid`], given e^-|x|.
+        #[inline(always)]
+        fn logistic<const K: usize>(x: Values<K>, e: Values<K>) -> Values<K> {
             let bottom = 1.0 + e;
             divide(x.less(0.0).select(e, 1.0), bottom, e - (bottom - 1.0))
         }
@@ -127,14 +132,19 @@ macro_rules! exponential {
             bell(2.0 * x, 4.0)
         }
 
-        /// ln(1 + e^(beta x)) / beta for a beta that is a power of two, given with its inverse.
+        /// ln(1 + e^(beta x)) / beta for a beta that is a power of two and no less than 1/2, given with its inverse.
         #[inline(always)]
         pub fn softplus<const K: usize>(x: Values<K>, beta: $real, inverse: $real) -> Values<K> {
             let e = exp_of_minus(beta * x, 1.0);
-            // The signs alternate: the large terms come last, one by one.
-            let rest = LN_1P.iter().rev().fold(polynomial(e, LN_1P_SMALL), |sum, &term| sum.mul_add(e, term));
-            let tail = (-e * e).mul_add(rest, e);
+            let tail = (-e * e).mul_add(ln_1p_rest(e), e);
             tail.mul_add(inverse, x.max(0.0))
+        }
+
+        /// (e - ln(1 + e)) / e^2 on [0, 1].
+        #[inline(always)]
+        fn ln_1p_rest<const K: usize>(e: Values<K>) -> Values<K> {
+            // The signs alternate: the large terms come last, one by one.
+            LN_1P.iter().rev().fold(polynomial(e, LN_1P_SMALL), |sum, &term| sum.mul_add(e, term))
         }
 
         /// The hyperbolic tangent.
