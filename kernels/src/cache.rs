@@ -16,14 +16,35 @@ pub struct Caches {
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
+/// Bytes after which addresses meet the same set of the first-level cache.
+pub(crate) const PAGE: usize = 4096;
+
+#[cfg(test)]
+thread_local! {
+    static PRETENDED: std::cell::Cell<Option<Caches>> = const { std::cell::Cell::new(None) };
+}
+
 impl Caches {
     /// What to assume of a core that does not tell.
     pub const TYPICAL: Self = Self { l1: 32 << 10, l2: 512 << 10, l3: 16 << 20 };
 
     /// This core's, measured once; [`Caches::TYPICAL`] where it does not tell.
     pub fn of_this_core() -> Self {
+        #[cfg(test)]
+        if let Some(caches) = PRETENDED.get() {
+            return caches;
+        }
         static CACHES: OnceLock<Caches> = OnceLock::new();
         *CACHES.get_or_init(|| Self::detect().unwrap_or(Self::TYPICAL))
+    }
+
+    /// Runs `call`, for which this thread's core has these caches.
+    #[cfg(test)]
+    pub(crate) fn pretending<R>(caches: Option<Self>, call: impl FnOnce() -> R) -> R {
+        PRETENDED.set(caches);
+        let result = call();
+        PRETENDED.set(None);
+        result
     }
 
     /// Whether the second level is so large, and so the third so far, that a block of B had better stay in the second while rows of A

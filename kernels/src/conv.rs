@@ -134,6 +134,25 @@ impl<T: Real> Convolution<'_, T> {
 ///
 /// `x` is `[n, c, h, w]`, `w` is `[o, c, kh, kw]`, `y` is `[n, o, oh, ow]`. When `beta` is 0, `y` is not read.
 ///
+/// ```
+/// use fathom_kernels::{ConvGeometry, Parallelism, TensorMut, TensorRef, conv};
+///
+/// let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]; // one image of one channel
+/// let w = [1.0; 9]; // one filter
+/// let mut y = [0.0; 9];
+/// conv::forward(
+///     &ConvGeometry::same([3, 3]),
+///     1.0,
+///     TensorRef::dense(&w, [1, 1, 3, 3])?,
+///     TensorRef::dense(&x, [1, 1, 3, 3])?,
+///     0.0,
+///     TensorMut::dense(&mut y, [1, 1, 3, 3])?,
+///     Parallelism::Serial,
+/// );
+/// assert_eq!(y, [12.0, 21.0, 16.0, 27.0, 45.0, 33.0, 24.0, 39.0, 28.0]);
+/// # Ok::<(), fathom_kernels::LayoutError>(())
+/// ```
+///
 /// # Panics
 /// When the shapes disagree or the kernel is larger than the padded image.
 pub fn forward<T: Real>(

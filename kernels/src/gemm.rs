@@ -64,6 +64,24 @@ impl Default for Tuning {
 /// Every element of C is `acc = beta * c; for k { acc = (alpha * a[k]).mul_add(b[k], acc) }`, to the bit.
 /// When `beta` is 0, C is not read (it may hold NaN); when `alpha` is 0, A and B are not read.
 ///
+/// ```
+/// use fathom_kernels::{MatMut, MatRef, Parallelism, gemm};
+///
+/// let a = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]; // two rows of three
+/// let b = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0]; // three rows of two
+/// let mut c = [0.0; 4];
+/// gemm(
+///     1.0,
+///     MatRef::row_major(&a, 2, 3)?,
+///     MatRef::row_major(&b, 3, 2)?,
+///     0.0,
+///     MatMut::row_major(&mut c, 2, 2)?,
+///     Parallelism::Serial,
+/// );
+/// assert_eq!(c, [4.0, 5.0, 10.0, 11.0]);
+/// # Ok::<(), fathom_kernels::LayoutError>(())
+/// ```
+///
 /// # Panics
 /// If the shapes disagree; the message names all three. If `FATHOM_ISA` asks for an instruction set that the CPU lacks.
 #[inline]

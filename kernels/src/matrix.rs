@@ -16,7 +16,7 @@ pub enum LayoutError {
     /// The dimensions of a mutable view overlap, or lie within one another so that they might: sorted by stride, each has to step over
     /// all smaller ones.
     Overlap {
-        /// Extents, outermost first.
+        /// Extents, as they were given.
         shape: Vec<usize>,
         /// Strides in elements, in the same order.
         strides: Vec<usize>,
@@ -58,6 +58,17 @@ pub(crate) fn reach(shape: &[usize], strides: &[usize]) -> Result<usize, LayoutE
         return Err(LayoutError::TooLarge);
     }
     Ok(last + 1)
+}
+
+/// The strides of a view that fits `len` elements: where no step is taken, what is given may be any number, and none that is larger than
+/// `len` is kept.
+pub(crate) fn taken<const N: usize>(len: usize, shape: [usize; N], strides: [usize; N]) -> [usize; N] {
+    let empty = shape.contains(&0);
+    std::array::from_fn(|dim| match shape[dim] {
+        _ if empty => 0,
+        1 => strides[dim].min(len),
+        _ => strides[dim],
+    })
 }
 
 /// Whether a view fits `len` elements.
@@ -162,6 +173,7 @@ impl<'a, T: Copy> MatRef<'a, T> {
         col_stride: usize,
     ) -> Result<Self, LayoutError> {
         check_fit(data.len(), &[rows, cols], &[row_stride, col_stride])?;
+        let [row_stride, col_stride] = taken(data.len(), [rows, cols], [row_stride, col_stride]);
         Ok(Self { ptr: data.as_ptr(), rows, cols, row_stride, col_stride, lifetime: PhantomData })
     }
 
@@ -234,6 +246,7 @@ impl<'a, T: Copy> MatMut<'a, T> {
     ) -> Result<Self, LayoutError> {
         check_fit(data.len(), &[rows, cols], &[row_stride, col_stride])?;
         check_distinct(&[rows, cols], &[row_stride, col_stride])?;
+        let [row_stride, col_stride] = taken(data.len(), [rows, cols], [row_stride, col_stride]);
         Ok(Self { ptr: data.as_mut_ptr(), rows, cols, row_stride, col_stride, lifetime: PhantomData })
     }
 

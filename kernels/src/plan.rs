@@ -1,7 +1,7 @@
 //! How a product is computed: a pure function of its shape, its layout and the machine. No plan changes a bit of it.
 
 use crate::block::{Blocks, even};
-use crate::cache::{Caches, LINE};
+use crate::cache::{Caches, LINE, PAGE};
 use crate::gemm::Tuning;
 use crate::kernel::Kernel;
 use crate::sweep::MOST_ROWS;
@@ -332,8 +332,6 @@ pub(crate) const SHORT: usize = 128;
 /// Rows that are read at once from far away: half as many as a set of the first-level cache has lines, since rows a power
 /// of two apart share one.
 pub(crate) const STREAMS: usize = 4;
-/// Bytes after which addresses meet the same set of the first-level cache.
-const PAGE: usize = 4096;
 /// Rows that may share a set of the first-level cache.
 const FEW_WAYS: usize = 6;
 /// Ways of the first level that B and C need beside rows of A that share a set.

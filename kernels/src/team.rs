@@ -188,7 +188,10 @@ pub(crate) fn share(pieces: usize, nanoseconds: usize, work: &(dyn Fn(usize) + S
                     helpers = board.helpers.fetch_add(1, Ordering::Relaxed) + 1;
                     let board = Arc::clone(board);
                     rayon::spawn(move || {
-                        board.help(linger);
+                        // A ticket that comes back to the caller itself, which has gone on, finds nothing to do.
+                        if !CALLER.with(|caller| Arc::ptr_eq(&caller.board, &board)) {
+                            board.help(linger);
+                        }
                         board.helpers.fetch_sub(1, Ordering::Relaxed);
                     });
                 }
@@ -310,6 +313,29 @@ mod tests {
             assert!(message.contains(&format!("piece {bad}")), "{message}");
             assert_eq!(pool.install(|| counts(16, LONG)), vec![1; 16]);
         }
+    }
+
+    #[test]
+    fn a_caller_does_not_help_itself() {
+        let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let (busy, over) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        pool.in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                busy.store(1, Ordering::Release);
+                while over.load(Ordering::Acquire) == 0 {
+                    std::thread::yield_now();
+                }
+            });
+            while busy.load(Ordering::Acquire) == 0 {
+                std::thread::yield_now();
+            }
+            // The other thread has no time, so that this one meets its own ticket before it goes on.
+            let first = || share(2, LONG, &|_| {});
+            let second = || CALLER.with(|caller| caller.board.helpers.load(Ordering::Relaxed));
+            let (shared, helpers) = pool.install(|| rayon::join(first, second));
+            over.store(1, Ordering::Release);
+            assert!(shared && helpers == 0, "{helpers} helpers");
+        });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::matrix::{LayoutError, check_distinct, check_fit};
+use crate::matrix::{LayoutError, check_distinct, check_fit, taken};
 
 /// A read-only view of a tensor of shape `[n, c, h, w]` with any strides: images (image, channel, row, column), or
 /// filters (output channel, input channel, row, column).
@@ -51,6 +51,7 @@ impl<'a, T: Copy> TensorRef<'a, T> {
     /// When the last element lies beyond `data`.
     pub fn strided(data: &'a [T], shape: [usize; 4], strides: [usize; 4]) -> Result<Self, LayoutError> {
         check_fit(data.len(), &shape, &strides)?;
+        let strides = taken(data.len(), shape, strides);
         Ok(Self { ptr: data.as_ptr(), shape, strides, lifetime: PhantomData })
     }
 
@@ -86,6 +87,7 @@ impl<'a, T: Copy> TensorMut<'a, T> {
     pub fn strided(data: &'a mut [T], shape: [usize; 4], strides: [usize; 4]) -> Result<Self, LayoutError> {
         check_fit(data.len(), &shape, &strides)?;
         check_distinct(&shape, &strides)?;
+        let strides = taken(data.len(), shape, strides);
         Ok(Self { ptr: data.as_mut_ptr(), shape, strides, lifetime: PhantomData })
     }
 
@@ -123,7 +125,7 @@ macro_rules! shape {
             pub fn shape(&self) -> [usize; 4] {
                 self.shape
             }
-            /// The strides in elements, in the same order.
+            /// The strides in elements, in the same order; of an extent of 1, no more than the length of the data.
             pub fn strides(&self) -> [usize; 4] {
                 self.strides
             }

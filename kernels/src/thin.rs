@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::compiler_fence;
 
 use crate::Real;
-use crate::cache::Caches;
+use crate::cache::{Caches, PAGE};
 use crate::kernel::prefetch;
 use crate::simd::{Simd, Transpose};
 
@@ -45,9 +45,6 @@ const SIDE_BY_SIDE: usize = 128;
 /// Bytes of a column that are read at one visit: a cache line, which would be gone before a second visit where columns lie
 /// a power of two apart.
 const VISIT: usize = 64;
-
-/// Bytes after which addresses meet the same set of the first-level cache.
-const PAGE: usize = 4096;
 
 /// Columns of a matrix beyond the second-level cache that are read side by side, a vector of them at least: of more streams the
 /// hardware loses sight, and lines that share a set of the first level push one another out.
@@ -117,7 +114,8 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     // SAFETY: every offset is that of an element of A, B or C.
     unsafe {
         let c = c.offset(first as isize * c_column);
-        let b = b.offset(first as isize * b_column);
+        // Without depth there is nothing to point at.
+        let b = b.wrapping_offset(first as isize * b_column);
         if beta != T::ZERO {
             for (g, acc) in acc.iter_mut().enumerate() {
                 for (i, v) in acc.iter_mut().enumerate() {

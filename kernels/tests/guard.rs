@@ -37,7 +37,7 @@ fn the_guards_do_stop_a_process() {
     }
 }
 
-/// Sizes around the tiles of every kernel, 4 x 8, 6 x 16, 6 x 8, 12 x 32 and 12 x 16, along either side of C (a
+/// Sizes around the tiles of every kernel but those on a large second level, 4 x 8, 6 x 16, 6 x 8, 12 x 32 and 12 x 16, along either side of C (a
 /// column-major C exchanges its sides).
 const AROUND_TILES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 25, 31, 32, 33];
 
@@ -134,20 +134,21 @@ impl Shapes {
             let size = [source.between(1, 6), source.choose(&[1, 3, 4, 7, 8, 9, 16, 17, 33])];
             let Ok([oh, ow]) = geometry.output_size(size) else { continue };
             let n = source.between(1, 2);
-            let [c, o] = [(); 2].map(|()| source.choose(&[1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17]));
+            let [c, o] = [(); 2].map(|()| source.choose(&[1, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 32]));
             let [kh, kw] = geometry.kernel;
             return Self { geometry, x: [n, c, size[0], size[1]], w: [o, c, kh, kw], y: [n, o, oh, ow] };
         }
     }
 }
 
-/// Dense as NCHW, dense with the channels outermost, with gaps after each row and plane, or with channels that meet the same
+/// Dense as NCHW, dense with the channels outermost or innermost, with gaps after each row and plane, or with channels that meet the same
 /// sets of the first-level cache; and the length.
 fn tensor_layout(source: &mut Source, shape: [usize; 4]) -> ([usize; 4], usize) {
     let [n, c, h, w] = shape;
-    let strides = match source.between(0, 3) {
+    let strides = match source.between(0, 4) {
         0 => [c * h * w, h * w, w, 1],
         1 => [h * w, n * h * w, w, 1],
+        3 => [h * w * c, 1, w * c, c],
         2 if n * c <= 34 => [1024 * c, 1024, w, 1],
         _ => [((w + 1) * h + 2) * c, (w + 1) * h + 2, w + 1, 1],
     };

@@ -13,19 +13,19 @@
 
 use std::ops::Range;
 
-use super::grid::{Grid, Part};
+use super::grid::{Grid, Part, each_part, threads};
 use super::limits::Limits;
 use super::panel::Depth;
 use super::pixels::Pixels;
 use super::stretch::{Stretch, within};
 use super::{Convolution, Layout};
+use crate::Real;
 use crate::block::{Blocks, round_up};
 use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
 use crate::scratch::{size, with_scratch};
-use crate::{Real, team};
 
 /// Pixels that are transposed at once, so that both sides of the copy stay near.
 const RUN: usize = 32;
@@ -41,14 +41,11 @@ pub(super) unsafe fn convolve<T: Real>(
     parallelism: Parallelism,
 ) {
     let limits = Limits::new(job, kernel, blocks);
-    let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
+    let threads = threads(parallelism);
     let grid = Grid::new(job, &limits, threads);
     // SAFETY: passed on from the caller; the parts of a grid do not meet.
     let part = |index: usize| unsafe { Direct { job, kernel, limits, part: grid.part(index) }.run() };
-    let parts = grid.parts();
-    if !team::share(if threads > 1 { parts } else { 1 }, job.nanoseconds(), &part) {
-        (0..parts).for_each(part);
-    }
+    each_part(grid.parts(), threads, job.nanoseconds(), &part);
 }
 
 /// A part of a convolution, on one thread.

@@ -6,9 +6,11 @@
 
 use std::ops::Range;
 
+use super::grid::{each_part, threads, wanted};
 use super::limits::VECTORS;
 use super::stretch::Stretch;
 use super::{FilterGradient, Layout};
+use crate::Real;
 use crate::block::Blocks;
 use crate::cache::Caches;
 use crate::cut::heights;
@@ -17,7 +19,6 @@ use crate::kernel::Kernel;
 use crate::kernel::gather::{Gather, Piece, ROWS};
 use crate::pack::scale;
 use crate::scratch::{size, with_scratch};
-use crate::{Real, team};
 
 /// `job` on the threads of the current pool, if `parallelism` says so.
 ///
@@ -35,12 +36,11 @@ pub(super) unsafe fn gradient<T: Real>(
     let strip = VECTORS * kernel.lanes;
     let pixels = blocks.map_or(Caches::of_this_core().l2 / 4 / (strip * size_of::<T>()), |blocks| blocks.kc);
     let (rows, cols) = ((pixels / job.size[1].max(1)).max(1), job.size[1].min(pixels).max(1));
-    let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
+    let threads = threads(parallelism);
     let nanoseconds = job.nanoseconds();
     let strips = job.outputs.div_ceil(strip);
-    let wanted = if threads == 1 { 1 } else { (nanoseconds / PART).clamp(1, 6 * threads) };
     // Each part packs its strip of dy, so channels of x are cut only where there are few strips.
-    let across = wanted.div_ceil(strips.max(1)).min(job.channels.div_ceil(ROWS)).max(1);
+    let across = wanted(nanoseconds, threads).div_ceil(strips.max(1)).min(job.channels.div_ceil(ROWS)).max(1);
     let channels = job.channels.div_ceil(across).next_multiple_of(ROWS);
     let across = job.channels.div_ceil(channels);
     let part = |index: usize| {
@@ -57,14 +57,8 @@ pub(super) unsafe fn gradient<T: Real>(
         // SAFETY: passed on from the caller; no two parts have a channel of both sides in common.
         unsafe { part.run() };
     };
-    let parts = strips * across;
-    if !team::share(if threads > 1 { parts } else { 1 }, nanoseconds, &part) {
-        (0..parts).for_each(part);
-    }
+    each_part(strips * across, threads, nanoseconds, &part);
 }
-
-/// The least work, in nanoseconds, that is a part of its own.
-const PART: usize = 20_000;
 
 impl<T: Real> FilterGradient<T> {
     fn taps(&self) -> usize {

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::Convolution;
 use super::limits::Limits;
-use crate::Real;
+use crate::gemm::Parallelism;
+use crate::{Real, team};
 
 /// How the work is cut into parts: images, rows, columns and channels of y, each with what a part has of it and the whole.
 #[derive(Debug)]
@@ -22,6 +23,23 @@ pub(super) struct Part {
 /// The least work, in nanoseconds, that is a part of its own.
 const PART: usize = 20_000;
 
+/// How many threads a convolution may take.
+pub(super) fn threads(parallelism: Parallelism) -> usize {
+    if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() }
+}
+
+/// How many parts suit work of so many nanoseconds on one thread.
+pub(super) fn wanted(nanoseconds: usize, threads: usize) -> usize {
+    if threads == 1 { 1 } else { (nanoseconds / PART).clamp(1, 6 * threads) }
+}
+
+/// Runs `part` on each of `0..parts`, on the threads of the current pool where there are to be several and they would come in time.
+pub(super) fn each_part(parts: usize, threads: usize, nanoseconds: usize, part: &(dyn Fn(usize) + Sync)) {
+    if !team::share(if threads > 1 { parts } else { 1 }, nanoseconds, part) {
+        (0..parts).for_each(part);
+    }
+}
+
 /// What copying or packing an element costs, in multiply-adds.
 const MOVE: usize = 8;
 
@@ -30,7 +48,7 @@ impl Grid {
     /// that takes longest takes least.
     pub(super) fn new<T: Real>(job: &Convolution<'_, T>, limits: &Limits, threads: usize) -> Self {
         let &Convolution { images, outputs, source, target, .. } = job;
-        let wanted = if threads == 1 { 1 } else { (job.nanoseconds() / PART).clamp(1, 6 * threads) };
+        let wanted = wanted(job.nanoseconds(), threads);
         let strips = outputs.div_ceil(limits.strip).max(1);
         // Images, or rows of one, that make at least so many blocks; and how many these are.
         let cut = |blocks: usize| {

@@ -4,15 +4,13 @@ use super::Convolution;
 use super::stretch::Stretch;
 use crate::Real;
 use crate::block::{Blocks, round_up};
-use crate::cache::Caches;
+use crate::cache::{Caches, PAGE};
 use crate::cut::heights;
 use crate::kernel::Kernel;
 use crate::kernel::gather::ROWS;
 
 /// Vectors across a strip of filters.
 pub(super) const VECTORS: usize = 2;
-/// Bytes after which addresses meet the same set of the first-level cache.
-pub(super) const PAGE: usize = 4096;
 /// Elements between pixels that would do so.
 const PAD: usize = 16;
 /// Rows of a tile from which its chains hide the latency of a multiply-add.

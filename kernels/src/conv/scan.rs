@@ -5,17 +5,17 @@
 //! out of the first-level cache, what a strip of a row reads is copied first, to a place where all filters meet it.
 
 use super::Convolution;
-use super::grid::{Grid, Part};
-use super::limits::{FULL_ROWS, Limits, PAGE};
+use super::grid::{Grid, Part, each_part, threads};
+use super::limits::{FULL_ROWS, Limits};
 use super::panel::Depth;
+use crate::Real;
 use crate::block::{Blocks, round_up};
-use crate::cache::Caches;
+use crate::cache::{Caches, PAGE};
 use crate::cut::heights;
 use crate::gemm::Parallelism;
 use crate::kernel::Kernel;
 use crate::kernel::scanline::{Scanline, Tap};
 use crate::scratch::{size, with_scratch};
-use crate::{Real, team};
 
 /// Vectors across a tile.
 const VECTORS: usize = 2;
@@ -84,15 +84,12 @@ pub(super) unsafe fn convolve<T: Real>(
     blocks: Option<Blocks>,
     parallelism: Parallelism,
 ) {
-    let threads = if parallelism == Parallelism::Serial { 1 } else { rayon::current_num_threads() };
+    let threads = threads(parallelism);
     let grid = Grid::new(job, &Limits::new(job, kernel, blocks), threads);
     let columns = columns(job);
     // SAFETY: passed on from the caller; the parts of a grid do not meet.
     let part = |index: usize| unsafe { Rows { job, kernel, columns: &columns, part: grid.part(index) }.run() };
-    let parts = grid.parts();
-    if !team::share(if threads > 1 { parts } else { 1 }, job.nanoseconds(), &part) {
-        (0..parts).for_each(part);
-    }
+    each_part(grid.parts(), threads, job.nanoseconds(), &part);
 }
 
 /// A column of the kernel: the columns of y that have it, and where column 0 would read.

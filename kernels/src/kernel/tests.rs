@@ -310,7 +310,10 @@ fn sweeping_stays_inside<T: Real>() {
             // The last is wider than what the first level of cache holds of C.
             let wide = Caches::of_this_core().l1 / (2 * size_of::<T>()) + kernel.lanes + 1;
             let widths = (1..=9 * kernel.lanes).chain([wide]);
-            for (n, k) in widths.flat_map(|n| [0, 1, 3, 4, 5, 9].map(|k| (n, k))).filter(|&(n, k)| n * k < 3 * wide) {
+            // As B may come from near, or from so far that the next rows are asked for.
+            let far = Caches { l3: 0, ..Caches::of_this_core() };
+            let depths = [0, 1, 3, 4, 5, 9, 17];
+            for (n, k) in widths.flat_map(|n| depths.map(|k| (n, k))).filter(|&(n, k)| n * k < 3 * wide) {
                 let m = bench.source.between(1, sweep::MOST_ROWS);
                 let (b_row, c_row) = (n + bench.source.choose(&[0, 3]), n + bench.source.choose(&[0, 5]));
                 let (a_row, a_depth) = bench.source.choose(&[(k, 1), (1, m), (2 * k, 2)]);
@@ -326,8 +329,8 @@ fn sweeping_stays_inside<T: Real>() {
                     expected[at] = (0..k).fold(start, chain);
                 }
                 let start = if beta == T::ZERO { vec![nan(); c.len()] } else { c };
-                for edge in Edge::BOTH {
-                    let text = format!("{} {m}x{n}x{k}, rows {b_row} apart, at its {edge:?}", bench.name);
+                for (edge, caches) in Edge::BOTH.into_iter().flat_map(|edge| [None, Some(far)].map(|far| (edge, far))) {
+                    let text = format!("{} {m}x{n}x{k}, rows {b_row} apart, at its {edge:?} {caches:?}", bench.name);
                     let [for_a, for_b, for_c, ..] = &mut bench.memory;
                     let found = for_c.place(&start, edge);
                     let run = Run {
@@ -340,7 +343,7 @@ fn sweeping_stays_inside<T: Real>() {
                         ..Run::of(for_a.place(&a, edge).as_ptr(), for_b.place(&b, edge).as_ptr(), found.as_mut_ptr())
                     };
                     // SAFETY: the operands are as large as the run says, and the CPU has the instructions.
-                    named(&text, || unsafe { (kernel.sweep)(&run, (m, n)) });
+                    named(&text, || Caches::pretending(caches, || unsafe { (kernel.sweep)(&run, (m, n)) }));
                     assert_same_bits(found, &expected, || text.clone());
                 }
                 bench.runs += 1;

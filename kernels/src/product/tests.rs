@@ -3,7 +3,7 @@
 
 use super::Product;
 use crate::cache::Caches;
-use crate::common::guard::{Edge, named};
+use crate::common::guard::{Edge, Guarded, named};
 use crate::common::matrix::{LAYOUTS, Matrix};
 use crate::common::{SOME_CACHES, Source, assert_same_bits};
 use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
@@ -141,6 +141,48 @@ fn convolutions_stay_inside_the_rooms_they_pack_into() {
     assert!((lent / 20..lent * 4 / 5).contains(&without_copy), "{without_copy} of {lent} read images in place");
 }
 
+/// Nine channels and more, a page apart, which a convolution of few of them copies before it meets them.
+fn convolution_of_far_channels<T: Real>(source: &mut Source) -> usize {
+    let (c, w) = (source.between(9, 11), source.choose(&[7, 16, 33]));
+    let geometry = ConvGeometry {
+        kernel: [source.choose(&[1, 3]), source.choose(&[3, 5])],
+        stride: [1, 1],
+        padding: [source.between(0, 1), source.between(0, 2)],
+        dilation: [1, 1],
+    };
+    let apart = 4096 / size_of::<T>();
+    let (xs, o) = ([1, c, 4, w], source.choose(&[16, 32]));
+    let [oh, ow] = geometry.output_size([4, w]).expect("the images are larger than the kernels");
+    let (ws, ys) = ([o, c, geometry.kernel[0], geometry.kernel[1]], [1, o, oh, ow]);
+    let x = source.values::<T>((c - 1) * apart + 4 * w);
+    let [filters, y] = [ws, ys].map(|shape| source.values::<T>(shape.iter().product()));
+    let x = TensorRef::strided(&x, xs, [c * apart, apart, w, 1]).unwrap();
+    let filters = TensorRef::dense(&filters, ws).unwrap();
+    let mut expected = y.clone();
+    reference::conv_forward(&geometry, T::ONE, filters, x, T::ONE, TensorMut::dense(&mut expected, ys).unwrap());
+    let mut copied = 0;
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        let mut found = y.clone();
+        let case = format!("{} {isa} {geometry:?} {xs:?} {ws:?} in rooms at their {edge:?}", T::NAME);
+        let lent = in_guarded_rooms(edge, &case, || {
+            let (tuning, serial) = (Tuning::on(isa), Parallelism::Serial);
+            let y = TensorMut::dense(&mut found, ys).unwrap();
+            forward_tuned(&tuning, &geometry, (T::ONE, filters), x, (T::ONE, y), serial);
+        });
+        assert_same_bits(&found, &expected, || case.clone());
+        copied += lent[0];
+    }
+    copied
+}
+
+#[test]
+fn copies_of_far_channels_stay_inside_their_rooms() {
+    let source = &mut Source::new(15);
+    let copied: usize =
+        (0..40).map(|_| convolution_of_far_channels::<f32>(source) + convolution_of_far_channels::<f64>(source)).sum();
+    assert!(copied > 0);
+}
+
 /// One product without a tuning, in layouts that the small path takes and in those that it does not.
 fn untuned_product<T: Real>([m, n, k]: [usize; 3], layouts: [usize; 3], [alpha, beta]: [f64; 2]) {
     let source = &mut Source::new((m * 131 + n * 17 + k) as u64);
@@ -150,16 +192,24 @@ fn untuned_product<T: Real>([m, n, k]: [usize; 3], layouts: [usize; 3], [alpha, 
     let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
     let mut expected = c.clone();
     reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
-    for isa in Isa::available() {
-        let mut found = c.clone();
-        let kernel = crate::gemm::kernel(isa);
-        let view = found.view_mut();
-        crate::gemm::multiply(kernel, None, (alpha, a.view()), b.view(), (beta, view), Parallelism::Serial);
-        assert_same_bits(&found.values, &expected.values, || {
-            format!("{} {isa} {m}x{n}x{k} layouts {layouts:?} alpha {alpha} beta {beta}", T::NAME)
+    let mut memory = [&a, &b, &c].map(|matrix| Guarded::<T>::new(matrix.values.len()));
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        let case =
+            format!("{} {isa} {m}x{n}x{k} layouts {layouts:?} alpha {alpha} beta {beta} at its {edge:?}", T::NAME);
+        let [for_a, for_b, for_c] = &mut memory;
+        let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
+        let found = for_c.place(&c.values, edge);
+        let (a, b, kernel) = (a.of(a_data), b.of(b_data), crate::gemm::kernel(isa));
+        named(&case, || {
+            let view = c.of_mut(found);
+            crate::gemm::multiply(kernel, None, (alpha, a), b, (beta, view), Parallelism::Serial);
         });
+        assert_same_bits(found, &expected.values, || case.clone());
     }
 }
+
+/// Caches so small that any B is far.
+const TINY: Caches = Caches { l1: 4 << 10, l2: 8 << 10, l3: 16 << 10 };
 
 #[test]
 fn every_instruction_set_takes_the_untuned_paths() {
@@ -167,8 +217,12 @@ fn every_instruction_set_takes_the_untuned_paths() {
     let mut each = |sizes: [usize; 3]| {
         let layouts = [(); 3].map(|()| source.choose(&[0, 0, 1, 2, 3, 4]));
         let scales = [source.choose(&[1.0, 1.0, -1.5, 0.0]), source.choose(&[0.0, 1.0, 0.5])];
-        untuned_product::<f32>(sizes, layouts, scales);
-        untuned_product::<f64>(sizes, layouts, scales);
+        let [_, others @ ..] = SOME_CACHES;
+        let caches = source.choose(&[None, others[0], others[1], others[2], Some(TINY)]);
+        Caches::pretending(caches, || {
+            untuned_product::<f32>(sizes, layouts, scales);
+            untuned_product::<f64>(sizes, layouts, scales);
+        });
     };
     // Every width of the last strip and every height of the last tile; each of the kernels for few rows; one column.
     for m in 1..=25 {
@@ -186,6 +240,68 @@ fn every_instruction_set_takes_the_untuned_paths() {
     // On both sides of the largest small product.
     for sizes in [[64, 64, 64], [64, 64, 65], [64, 65, 64], [65, 64, 64], [16, 128, 128], [129, 128, 16]] {
         each(sizes);
+    }
+    // The last columns summed with rows on the lanes; nothing to sum; wide strips, in place and turned.
+    for sizes in [[65, 65, 9], [70, 66, 40], [65, 65, 0], [97, 97, 5], [100, 145, 33], [97, 200, 160]] {
+        (0..5).for_each(|_| each(sizes));
+    }
+}
+
+/// Few rows and a B that is far: whole rows of it pass, also where they share sets of the first level.
+fn sweeps<T: Real>() {
+    for m in 1..=4 {
+        for (n, k) in [(129, 33), (200, 40), (1024, 17), (1024, 24)] {
+            for layouts in [[0, 0, 0], [1, 0, 2], [4, 0, 0]] {
+                untuned_product::<T>([m, n, k], layouts, [1.0, 1.0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn few_rows_meet_a_far_b() {
+    Caches::pretending(Some(TINY), sweeps::<f32>);
+    Caches::pretending(Some(TINY), sweeps::<f64>);
+    let source = &mut Source::new(13);
+    for _ in 0..60 {
+        let sizes = [source.between(2, 4), source.choose(&[140, 1024]), source.between(17, 40)];
+        Caches::pretending(Some(TINY), || {
+            part_of_a_product::<f32>(source, sizes, [0, 0, 0]);
+            part_of_a_product::<f64>(source, sizes, [0, 0, 2]);
+        });
+    }
+}
+
+/// A tall tile of A, and B in strips that are asked for while the one before them is multiplied.
+fn asking_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) {
+    let a = Matrix::<T>::random(source, (m, k), source.clone().choose(&[0, 2]));
+    let b = Matrix::<T>::random(source, (k, n), source.clone().choose(&[0, 2, 1]));
+    let c = Matrix::<T>::random(source, (m, n), source.clone().choose(&[0, 2]));
+    let mut expected = c.clone();
+    reference::gemm(T::ONE, a.view(), b.view(), T::ONE, expected.view_mut());
+    let mut memory = [&a, &b, &c].map(|matrix| Guarded::<T>::new(matrix.values.len()));
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        for reading in [None, Some(Reading::Streamed), Some(Reading::InPassing), Some(Reading::Packed)] {
+            let tuning = Tuning { b: reading, caches: SOME_CACHES[1], ..Tuning::on(isa) };
+            let case = format!("{} {m}x{n}x{k} {:?} {tuning:?} at its {edge:?}", T::NAME, b.strides);
+            let [for_a, for_b, for_c] = &mut memory;
+            let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
+            let found = for_c.place(&c.values, edge);
+            named(&case, || {
+                let view = c.of_mut(found);
+                gemm_tuned(&tuning, T::ONE, a.of(a_data), b.of(b_data), T::ONE, view, Parallelism::Serial);
+            });
+            assert_same_bits(found, &expected.values, || case.clone());
+        }
+    }
+}
+
+#[test]
+fn products_on_a_large_second_level_stay_inside_their_operands() {
+    let source = &mut Source::new(14);
+    for sizes in [[17, 145, 129], [33, 230, 160], [25, 97, 300], [97, 300, 129], [50, 400, 140]] {
+        asking_product::<f32>(source, sizes);
+        asking_product::<f64>(source, sizes);
     }
 }
 
@@ -289,10 +405,12 @@ fn tall_products_stay_inside_the_rooms_of_their_transposes() {
         tall_product::<f32>(source, n);
         tall_product::<f64>(source, 2 * n);
     }
-    // Those that wide strips of A, seen transposed, meet in place, on a machine that has such strips.
+    // Those that wide strips of A, seen transposed, meet in place, where the second level is large.
     for n in [24, 37, 90] {
         let sizes = [source.between(192, 300), n, source.between(129, 200)];
-        product_in_rooms::<f32>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
-        product_in_rooms::<f64>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
+        Caches::pretending(SOME_CACHES[1], || {
+            product_in_rooms::<f32>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
+            product_in_rooms::<f64>(source, sizes, [&[1, 3], &[0, 1, 2, 3, 4], &[0, 2]], |_| true);
+        });
     }
 }
