@@ -21,8 +21,9 @@ pub enum Kind {
     /// [`Kind::ResNet`] whose activation is the identity, x^(h) = (I + A_h) x^(h-1) with A_h = s_h W^(h) for h >= 2. Theirs
     /// is as wide as its input; here the first layer, which is linear too, embeds the input into R^m, as the ResNet's does.
     ///
-    /// At the start ||A_h||_2 is near 2 s_h, with s_h = c_res / H below 1 wherever there is an A_h: the norm of an m x m matrix of normals
-    /// exceeds 2 sqrt(m) + t with probability at most e^(-t^2 / 2) (Davidson and Szarek, 2001).
+    /// At the start ||A_h||_2 is near 2 sqrt(m) s_h, which is 2 c_res / H where the residual scale is the paper's, and then below 1
+    /// wherever there is an A_h: the norm of an m x m matrix of normals exceeds 2 sqrt(m) + t with probability at most e^(-t^2 / 2)
+    /// (Davidson and Szarek, 2001).
     LinearResNet,
     /// The skip of He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (arXiv 1512.03385), over blocks
     /// of two layers: x^(h) = x^(h-2) + s_h sigma(W^(h) x^(h-1)) for h = 3, 5, ... Layers inside a block have no skip, and the

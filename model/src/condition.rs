@@ -11,9 +11,9 @@ pub const NOISE: f64 = 1e-14;
 /// What the theorems ask of the data, measured; what they ask of the activation is in [`Moments`](crate::Moments).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
-    /// lambda_min(K^(H)), lambda_0 of the theorems.
+    /// lambda_min(K^(H)), lambda_0 of the theorems; NaN where K^(H) exceeds the largest number.
     pub lambda0: f64,
-    /// lambda_max(K^(H)).
+    /// lambda_max(K^(H)); NaN there too.
     pub lambda_max: f64,
     /// Whether lambda_0 is above rounding noise, so that its digits mean something.
     pub resolved: bool,
@@ -28,8 +28,12 @@ pub struct Conditions {
 impl Conditions {
     /// Measures them.
     pub fn of(architecture: &Architecture, population: &Population) -> Self {
-        let eigenvalues = population.kernel.eigenvalues();
-        let (lambda0, lambda_max) = (eigenvalues[0], eigenvalues[eigenvalues.len() - 1]);
+        let (lambda0, lambda_max) = if population.kernel.is_finite() {
+            let eigenvalues = population.kernel.eigenvalues();
+            (eigenvalues[0], eigenvalues[eigenvalues.len() - 1])
+        } else {
+            (f64::NAN, f64::NAN)
+        };
         let pixels = architecture.patches().pixels();
         let pairs: Vec<f64> = population.covariances.iter().map(|s| smallest_pair(s, pixels)).collect();
         let needed = if architecture.kind().is_residual() { &pairs[..1] } else { &pairs[..] };

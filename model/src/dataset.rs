@@ -6,7 +6,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
-use file::read_rows;
+use crate::permutation::generator;
+use file::{Table, read_table};
 pub use spec::Spec;
 
 mod file;
@@ -143,19 +144,33 @@ impl Dataset {
         Ok(data)
     }
 
+    /// Parallel inputs differ by less than 2 [`PARALLEL`], up to their sign, and so do their shadows on any direction: sorted by
+    /// the sizes of their shadows, only neighbours need be compared.
     fn refuse_parallel_pairs(&self) -> Result<(), DatasetError> {
-        for second in 1..self.samples() {
-            for first in 0..second {
-                let (a, b) = (self.input(first), self.input(second));
-                let cosine: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-                // The part of b across a, which keeps its digits where 1 - cosine^2 would not.
-                let across: f64 = a.iter().zip(b).map(|(a, b)| (b - cosine * a).powi(2)).sum();
-                if across.sqrt() < PARALLEL {
-                    return Err(DatasetError::Parallel { first: first + 1, second: second + 1 });
-                }
+        let mut direction = generator(0, 0);
+        let direction: Vec<f64> =
+            (0..self.input_size).map(|_| f64::from(direction.next_u32()) - 2f64.powi(31)).collect();
+        let reach = 2.0 * PARALLEL * dot(&direction, &direction).sqrt();
+        let mut shadows: Vec<(f64, usize)> =
+            (0..self.samples()).map(|i| (dot(&direction, self.input(i)).abs(), i)).collect();
+        shadows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut parallel: Option<(usize, usize)> = None;
+        for (k, &(shadow, i)) in shadows.iter().enumerate() {
+            let near = shadows[k + 1..].iter().take_while(|(other, _)| other - shadow <= reach);
+            for pair in near.map(|&(_, j)| (i.max(j), i.min(j))).filter(|&(a, b)| self.are_parallel(a, b)) {
+                parallel = Some(parallel.map_or(pair, |first| first.min(pair)));
             }
         }
-        Ok(())
+        let name = |(second, first)| DatasetError::Parallel { first: first + 1, second: second + 1 };
+        parallel.map_or(Ok(()), |pair| Err(name(pair)))
+    }
+
+    fn are_parallel(&self, first: usize, second: usize) -> bool {
+        let (a, b) = (self.input(first), self.input(second));
+        let cosine = dot(a, b);
+        // The part of b across a, which keeps its digits where 1 - cosine^2 would not.
+        let across: f64 = a.iter().zip(b).map(|(a, b)| (b - cosine * a).powi(2)).sum();
+        across.sqrt() < PARALLEL
     }
 
     /// Reads one sample a row from a `.csv` file (a first row without any number is taken for a header) or a
@@ -164,17 +179,21 @@ impl Dataset {
     /// # Errors
     /// When the file cannot be read or its samples cannot be used.
     pub fn read(path: &Path, seed: u64) -> Result<Self, DatasetError> {
-        let rows = read_rows(path)?;
+        let rows = read_table(path)?.samples(path)?;
         let labels = random_signs(rows.len(), seed);
         Self::new(rows, labels)
     }
 
-    /// Reads labels from a `.csv` or two-dimensional `.npy` file with one number a row, as [`Dataset::read`] reads samples.
+    /// Reads labels from a `.csv` or `.npy` file with one number a row, as [`Dataset::read`] reads samples; a `.npy` file may have one
+    /// dimension.
     ///
     /// # Errors
     /// When the file cannot be read, or a row has more or fewer numbers than one.
     pub fn read_labels(path: &Path) -> Result<Vec<f64>, DatasetError> {
-        let rows = read_rows(path)?;
+        let rows = match read_table(path)? {
+            Table::Line(labels) => return Ok(labels),
+            Table::Rows(rows) => rows,
+        };
         let label = |(i, row): (usize, Vec<f64>)| match row[..] {
             [label] => Ok(label),
             _ => Err(DatasetError::Format {
@@ -234,6 +253,10 @@ impl Dataset {
     }
 }
 
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
 /// `n` signs, each +1 or -1 with equal chance: arbitrary labels.
 fn random_signs(n: usize, seed: u64) -> Vec<f64> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -274,6 +297,11 @@ mod tests {
         assert!(message(&[&[1.0, 2.0], &[1.0, f64::NAN]]).starts_with("row 2, column 2 is NaN"));
         assert!(message(&[&[1.0, 2.0], &[0.0, 0.0]]).starts_with("row 2 is zero"));
         assert!(message(&[&[1.0, 2.0], &[2.0, 1.0], &[-2.0, -4.0]]).starts_with("rows 1 and 3 are parallel"));
+        // Of several pairs the first; those as far apart as is asked for pass.
+        let near = |across: f64| message(&[&[3.0, 1.0], &[1.0, 2.0], &[1.0, 2.0 + across], &[6.0, 2.0], &[-1.0, -2.0]]);
+        assert!(near(1e-6).starts_with("rows 2 and 3 are parallel"));
+        assert!(near(6e-6).starts_with("rows 1 and 4 are parallel"));
+        assert!(rows(&[&[1.0, 2.0], &[1.0, 2.0 + 6e-6]]).is_ok());
         let labels = Dataset::new(vec![vec![1.0]], vec![]).unwrap_err().to_string();
         assert!(labels.contains("0 labels for 1"));
     }

@@ -43,7 +43,7 @@ impl<T: Real> Point<T> {
 }
 
 /// f - y, and L.
-fn compare<T: Real>(outputs: &[T], data: &Dataset) -> (Vec<T>, f64) {
+pub(crate) fn compare<T: Real>(outputs: &[T], data: &Dataset) -> (Vec<T>, f64) {
     let residuals: Vec<T> = outputs.iter().zip(data.labels()).map(|(&f, &y)| f - T::from_f64(y)).collect();
     let loss = 0.5 * residuals.iter().map(|r| r.to_f64().powi(2)).sum::<f64>();
     (residuals, loss)

@@ -12,8 +12,8 @@ use crate::quadrature::NormalRule;
 /// Closed forms for ReLU (arc-cosine; Cho and Saul, 2009), erf (arc-sine; Williams, 1997) and the identity; otherwise
 /// Gauss-Hermite quadrature, with as many nodes as it takes until doubling them changes nothing at variance 1. Where sigma's
 /// singularities lie close to the real axis, or variables spread so far that they seem to, that rule converges slowly; there nodes lie
-/// in equal steps, short enough for the nearest singularity. Of softplus with a sharpness beta above 50 at variance 1, or at variances
-/// above (50 / beta)^2, steps would be too short, and E[sigma'(u) sigma'(v)] is good to 3 digits only.
+/// in equal steps, short enough for the nearest singularity. Where thousands would be needed (softplus with beta^2 times the variance
+/// above 2852), nodes crowd around the lines u = 0 and v = 0 alone.
 #[derive(Clone, Debug)]
 pub struct Expectation {
     activation: Activation,
@@ -35,7 +35,7 @@ const TOLERANCE: f64 = 1e-13;
 
 /// Equal steps, in units of sigma's strip: e^(-2 pi / STEP) is 1e-16.
 const STEP: f64 = 0.17;
-/// The shortest step, 2000 nodes.
+/// The shortest step, 2000 nodes; where shorter ones are asked for, nodes are graded.
 const SHORTEST: f64 = 0.01;
 /// The longest: the normal density asks for e^(-2 pi^2 / step^2) to be small.
 const LONGEST: f64 = 0.5;
@@ -75,10 +75,16 @@ impl Expectation {
             (rule, nodes) = (finer, more);
         }
         if change > TOLERANCE {
-            let step = equal_step(activation, 1.0);
-            rule = NormalRule::equal_steps(step);
+            let finer;
+            (rule, finer) = if is_graded(activation, 1.0) {
+                let near = strip(activation);
+                (NormalRule::graded(&[0.0], near), NormalRule::graded(&[0.0], 0.5 * near))
+            } else {
+                let step = equal_step(activation, 1.0);
+                (NormalRule::equal_steps(step), NormalRule::equal_steps(0.5 * step))
+            };
             nodes = rule.nodes.len();
-            change = change_of(&rule, &NormalRule::equal_steps(step / 2.0));
+            change = change_of(&rule, &finer);
         }
         Self { activation, rule: Some(Rule { rule, nodes, change }) }
     }
@@ -88,14 +94,37 @@ impl Expectation {
         self.rule.as_ref().map(|rule| (rule.nodes, rule.change))
     }
 
-    /// The rule for a variable that enters sigma times `spread`.
+    /// The rule for a variable that enters sigma times `spread`, by itself.
     pub(crate) fn rule(&self, spread: f64) -> Cow<'_, NormalRule> {
-        let rule = &self.rule.as_ref().expect("closed forms ask for no rule").rule;
-        // Not beyond by mere rounding.
-        if spread <= 1.0 + 1e-9 {
-            return Cow::Borrowed(rule);
+        self.rule_around(&[0.0], spread)
+    }
+
+    /// The rule for a variable that enters sigma times `spread`, where sigma's argument vanishes when the variable is at one of `zeros`.
+    fn rule_around(&self, zeros: &[f64], spread: f64) -> Cow<'_, NormalRule> {
+        let activation = self.activation;
+        if is_graded(activation, spread) {
+            return Cow::Owned(NormalRule::graded(zeros, strip(activation) / spread));
         }
-        Cow::Owned(NormalRule::equal_steps(equal_step(self.activation, spread)))
+        // Not beyond by mere rounding.
+        if spread <= 1.0 + 1e-9 && !is_graded(activation, 1.0) {
+            return Cow::Borrowed(&self.rule.as_ref().expect("closed forms ask for no rule").rule);
+        }
+        Cow::Owned(NormalRule::equal_steps(equal_step(activation, spread)))
+    }
+
+    /// Visits a grid over two independent normals x and y, of which u = s_u (a x + b y) and v = s_v (a x - b y), `spread` being the
+    /// larger of s_u and s_v: each x with its weight, and the rule for y beside it.
+    pub(crate) fn over_plane(&self, spread: f64, [a, b]: [f64; 2], mut visit: impl FnMut(f64, f64, &NormalRule)) {
+        let xs = self.rule(spread * a);
+        let apart = is_graded(self.activation, spread * b);
+        let mut ys = self.rule_around(&[0.0], spread * b);
+        for (&x, &weight) in xs.nodes.iter().zip(&xs.weights) {
+            if apart {
+                // u and v vanish at different y.
+                ys = self.rule_around(&[-a * x / b, a * x / b], spread * b);
+            }
+            visit(x, weight, &ys);
+        }
     }
 
     /// E[sigma(u)] for u of variance `var`.
@@ -139,7 +168,12 @@ impl Expectation {
             Some(_) => self.quadrature([uu, uv, vv], |z, s| self.activation.derivative(z, s)),
             None => match self.activation {
                 Activation::Relu => (PI - angle(uu, uv, vv).1) / (2.0 * PI),
-                Activation::Erf => 4.0 / (PI * ((1.0 + 2.0 * uu) * (1.0 + 2.0 * vv) - 4.0 * uv * uv).sqrt()),
+                Activation::Erf => {
+                    let size = (uu * vv).sqrt();
+                    // (1 + 2 uu) (1 + 2 vv) - 4 uv^2, of which the squares may all but cancel.
+                    let squared = 1.0 + 2.0 * (uu + vv) + 4.0 * (size - uv) * (size + uv);
+                    4.0 / (PI * squared.sqrt())
+                }
                 _ => 1.0,
             },
         }
@@ -151,11 +185,12 @@ impl Expectation {
         let (su, sv) = (uu.sqrt(), vv.sqrt());
         let correlation = if su * sv > 0.0 { (uv / (su * sv)).clamp(-1.0, 1.0) } else { 0.0 };
         let (along, across) = ((1.0 + correlation).sqrt() * FRAC_1_SQRT_2, (1.0 - correlation).sqrt() * FRAC_1_SQRT_2);
-        let (xs, ys) = (self.rule(su.max(sv) * along), self.rule(su.max(sv) * across));
-        let n = ys.nodes.len();
-        let [mut u, mut v, mut gu, mut gv] = [const { Vec::new() }; 4].map(|_: Vec<f64>| vec![0.0; n]);
+        let [mut u, mut v, mut gu, mut gv] = [const { Vec::new() }; 4];
         let mut sum = 0.0;
-        for (x, wx) in xs.nodes.iter().zip(&xs.weights) {
+        self.over_plane(su.max(sv), [along, across], |x, wx, ys| {
+            for row in [&mut u, &mut v, &mut gu, &mut gv] {
+                row.resize(ys.nodes.len(), 0.0);
+            }
             for (y, (u, v)) in ys.nodes.iter().zip(u.iter_mut().zip(&mut v)) {
                 *u = su * (along * x + across * y);
                 *v = sv * (along * x - across * y);
@@ -164,7 +199,7 @@ impl Expectation {
             g(&v, &mut gv);
             let terms = gu.iter().zip(&gv).zip(&ys.weights);
             sum += wx * terms.map(|((a, b), wy)| wy * (a * b)).sum::<f64>();
-        }
+        });
         sum
     }
 }
@@ -172,6 +207,11 @@ impl Expectation {
 /// The step between nodes for a variable that enters sigma times `spread`.
 fn equal_step(activation: Activation, spread: f64) -> f64 {
     (STEP * strip(activation) / spread).clamp(SHORTEST, LONGEST)
+}
+
+/// Whether equal steps would be too short for a variable that enters sigma times `spread`.
+fn is_graded(activation: Activation, spread: f64) -> bool {
+    STEP * strip(activation) < SHORTEST * spread
 }
 
 /// How far from the real axis sigma is analytic, or, where it is so everywhere, remains small.
@@ -232,6 +272,47 @@ mod tests {
             let by_hand = fine.mean(|z| (1.0 + (-scale.sqrt() * z).exp()).powi(-2));
             let found = softplus.slope_product(scale, scale, scale);
             assert!((found / by_hand - 1.0).abs() < 1e-12, "variance {scale}: {found}, not {by_hand}");
+        }
+    }
+
+    #[test]
+    fn variables_that_spread_as_far_as_numbers_go_have_their_expectations_too() {
+        let (closed, numeric) = (Expectation::new(Activation::Erf), Expectation::by_quadrature(Activation::Erf));
+        let (softplus, relu) = (Expectation::new(Activation::SOFTPLUS), Expectation::new(Activation::Relu));
+        for scale in [3e3, 1e5, 1e10] {
+            for [uu, uv, vv] in COVARIANCES.map(|c| c.map(|x| scale * x)) {
+                let products = (closed.product(uu, uv, vv), numeric.product(uu, uv, vv));
+                assert!((products.0 - products.1).abs() < 1e-11, "{uu} {uv} {vv}: {products:?}");
+                let slopes = (closed.slope_product(uu, uv, vv), numeric.slope_product(uu, uv, vv));
+                assert!((slopes.0 / slopes.1 - 1.0).abs() < 1e-9, "{uu} {uv} {vv}: {slopes:?}");
+                // From afar softplus is ReLU: all but at the kink, which is one over the variance of the plane.
+                let products = (softplus.product(uu, uv, vv), relu.product(uu, uv, vv));
+                assert!((products.0 - products.1).abs() < 2.0, "{uu} {uv} {vv}: {products:?}");
+                if uv.abs() < 0.9 * (uu * vv).sqrt() {
+                    let slopes = (softplus.slope_product(uu, uv, vv), relu.slope_product(uu, uv, vv));
+                    assert!((slopes.0 - slopes.1).abs() < 2.0 / scale, "{uu} {uv} {vv}: {slopes:?}");
+                }
+            }
+            // E sigma'^2 = 1/2 - E sigma'', and sigma'' is a bump of mass 1 and variance pi^2 / 3.
+            let bump = (1.0 / (2.0 * PI * scale)).sqrt() * (1.0 - PI * PI / 6.0 / scale);
+            let (found, expected) = (softplus.slope_product(scale, scale, scale), 0.5 - bump);
+            assert!((found - expected).abs() < 30.0 / scale.powf(2.5) + 1e-14, "{scale}: {found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn a_sharp_softplus_is_a_wide_one() {
+        // sigma_beta(u) = sigma_1(beta u) / beta.
+        let (sharp, plain) =
+            (Expectation::new("softplus:256".parse().unwrap()), Expectation::new(Activation::SOFTPLUS));
+        let (nodes, change) = sharp.convergence().unwrap();
+        assert!(change <= TOLERANCE, "{nodes} nodes: {change:e}");
+        for [uu, uv, vv] in COVARIANCES {
+            let [a, b, c] = [uu, uv, vv].map(|x| 65536.0 * x);
+            let products = (65536.0 * sharp.product(uu, uv, vv), plain.product(a, b, c));
+            assert!((products.0 / products.1 - 1.0).abs() < 1e-12, "{uu} {uv} {vv}: {products:?}");
+            let slopes = (sharp.slope_product(uu, uv, vv), plain.slope_product(a, b, c));
+            assert!((slopes.0 - slopes.1).abs() < 1e-13, "{uu} {uv} {vv}: {slopes:?}");
         }
     }
 

@@ -89,6 +89,9 @@ impl Fluctuation {
 
     fn around(steps: Vec<Step>, coordinates: Coordinates, kernel: Gram) -> Result<Self, FluctuationError> {
         let samples = kernel.n();
+        if !kernel.is_finite() {
+            return Err(FluctuationError::Unresolved { lambda0: f64::NAN, lambda_max: f64::NAN });
+        }
         let eigenvalues = kernel.eigenvalues();
         let lambda_max = eigenvalues[samples - 1];
         let (lambda0, noise) = match coordinates {
@@ -113,12 +116,12 @@ impl Fluctuation {
 
     /// The first `count` draws of sqrt(m) (G^(H)(0) - K^(H)) from `seed`, `n x n`.
     pub fn matrices(&self, count: usize, seed: u64) -> Vec<Gram> {
-        let basis = |i: usize, a: usize| self.coordinates.basis(self.samples, i, a);
+        let n = self.samples;
+        let basis = self.coordinates.basis(n);
         let in_samples = |z: &[f64]| {
-            let z = self.coordinates.matrix(self.samples, z);
-            let n = self.samples;
+            let z = self.coordinates.matrix(n, z);
             Gram::from_fn(n, |i, j| {
-                let term = |a: usize, b: usize| basis(i, a) * z.get(a, b) * basis(j, b);
+                let term = |a: usize, b: usize| basis[a * n + i] * z.get(a, b) * basis[b * n + j];
                 (0..n).flat_map(|a| (0..n).map(move |b| (a, b))).map(|(a, b)| term(a, b)).sum()
             })
         };
@@ -160,22 +163,15 @@ impl Fluctuation {
 }
 
 impl Coordinates {
-    /// Entry i of vector a of the orthonormal basis.
-    fn basis(self, n: usize, i: usize, a: usize) -> f64 {
-        match self {
+    /// The orthonormal basis: vector a is row a.
+    fn basis(self, n: usize) -> Vec<f64> {
+        let entry = |a: usize, i: usize| match self {
             Self::Entries => f64::from(u8::from(i == a)),
             Self::Gaps if a == 0 => 1.0 / (n as f64).sqrt(),
-            Self::Gaps => {
-                let size = ((a * (a + 1)) as f64).sqrt();
-                if i < a {
-                    1.0 / size
-                } else if i == a {
-                    -(a as f64) / size
-                } else {
-                    0.0
-                }
-            }
-        }
+            Self::Gaps if i > a => 0.0,
+            Self::Gaps => (if i < a { 1.0 } else { -(a as f64) }) / ((a * (a + 1)) as f64).sqrt(),
+        };
+        (0..n).flat_map(|a| (0..n).map(move |i| entry(a, i))).collect()
     }
 
     /// The matrix with the coordinates `z`, in the orthonormal basis.
@@ -185,20 +181,27 @@ impl Coordinates {
         }
         let more = |i: usize| if i == 0 { 0.0 } else { z[i] };
         let distance = |i: usize, j: usize| if i == j { 0.0 } else { z[gaps::distance(n, i, j)] };
-        let cross = |a: usize, b: usize| -> f64 {
-            let terms = (0..n).flat_map(|i| (0..n).map(move |j| (i, j)));
-            terms.map(|(i, j)| self.basis(n, i, a) * distance(i, j) * self.basis(n, j, b)).sum()
-        };
+        let basis = self.basis(n);
+        let vector = |a: usize| &basis[a * n..(a + 1) * n];
+        let distances: Vec<f64> = (0..n).flat_map(|i| (0..n).map(move |j| distance(i, j))).collect();
+        // D times each vector of the basis.
+        let turned: Vec<f64> =
+            (0..n).flat_map(|b| distances.chunks_exact(n).map(|row| dot(row, vector(b))).collect::<Vec<_>>()).collect();
+        let cross = |a: usize, b: usize| dot(vector(a), &turned[b * n..(b + 1) * n]);
         // Z_ij = (k_i + k_j - D_ij) / 2, and the contrasts of a constant vanish.
         Gram::from_fn(n, |a, b| match (a, b) {
             (0, 0) => n as f64 * z[0] + (0..n).map(more).sum::<f64>() - 0.5 * cross(0, 0),
             (_, 0) => {
-                let contrast: f64 = (0..n).map(|i| self.basis(n, i, a) * more(i)).sum();
+                let contrast: f64 = vector(a).iter().enumerate().map(|(i, x)| x * more(i)).sum();
                 0.5 * ((n as f64).sqrt() * contrast - cross(0, a))
             }
             _ => -0.5 * cross(a, b),
         })
     }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The smallest eigenvalue of a positive definite matrix, `None` of another: one over the largest of the inverse. Where rows and columns

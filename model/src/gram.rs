@@ -41,6 +41,11 @@ impl Gram {
         gram
     }
 
+    /// Whether no entry is infinite or NaN.
+    pub fn is_finite(&self) -> bool {
+        self.entries.iter().all(|x| x.is_finite())
+    }
+
     /// n.
     pub fn n(&self) -> usize {
         self.n

@@ -17,8 +17,10 @@ use rows::{BLOCK, Room, Stack, cut};
 
 /// Blocks in a chunk, which one thread draws and whose sum is added to those before it, in order.
 const CHUNK: usize = 32;
-/// Chunks whose sums are held at once, so that memory does not grow with the width.
+/// Chunks whose sums are held at once, so that memory does not grow with the width: as many as fill 64 MiB, but no fewer than there are
+/// threads.
 const WAVE: usize = 64;
+const WAVE_BYTES: usize = 1 << 26;
 /// Bytes of rows that are kept for skips: 128 MiB. Beyond, rows are drawn again.
 const KEPT: usize = 1 << 27;
 
@@ -77,7 +79,7 @@ impl Law {
 
     /// G^(H)(0) of a random start of width `m`, drawn from `seed`, in O(m N^2) operations a layer for N points.
     ///
-    /// Memory does not grow with the width. Where skips need rows of layers below, these are kept while they fill no more than 128
+    /// Memory does not grow with the width: it is O(N^2) for each thread. Where skips need rows of layers below, these are kept while they fill no more than 128
     /// MiB, and drawn again beyond, which takes O(H) times as long; the bits are the same. So are they on any number of
     /// threads, those of the current rayon pool.
     ///
@@ -177,12 +179,13 @@ fn sum_of_blocks<T: Real>(
         sums
     };
     let mut total = Gram::zeros(points);
-    for wave in (0..blocks).step_by(WAVE * CHUNK) {
-        let chunks = (blocks - wave).div_ceil(CHUNK).min(WAVE);
+    let held = (WAVE_BYTES / (size_of::<f64>() * points * points)).min(WAVE).max(rayon::current_num_threads());
+    for wave in (0..blocks).step_by(held * CHUNK) {
+        let chunks = (blocks - wave).div_ceil(CHUNK).min(held);
         let sums: Vec<Vec<f64>> = match &mut kept {
             None => (0..chunks).into_par_iter().map(|k| chunk(wave + k * CHUNK, None)).collect(),
             Some(kept) => {
-                let end = (wave + WAVE * CHUNK).min(blocks);
+                let end = (wave + held * CHUNK).min(blocks);
                 let kept = kept[wave * size..end * size].par_chunks_mut(CHUNK * size).enumerate();
                 kept.map(|(k, kept)| chunk(wave + k * CHUNK, Some(kept))).collect()
             }

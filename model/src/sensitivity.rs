@@ -113,9 +113,8 @@ impl Sensitivity {
 
     /// E[g(u) g(v) (x^2 - 1)], E[g(u) g(v) x y] and E[g(u) g(v) (y^2 - 1)] for u = s_u (a x + b y) and v = s_v (a x - b y).
     fn moments(&self, of: Of, [su, sv]: [f64; 2], [a, b]: [f64; 2]) -> [f64; 3] {
-        let (xs, ys) = (self.rule(su.max(sv) * a), self.rule(su.max(sv) * b));
         let mut sums = [0.0; 3];
-        for (x, wx) in xs.nodes.iter().zip(&xs.weights) {
+        self.numeric.over_plane(su.max(sv), [a, b], |x, wx, ys| {
             let gu = self.apply(of, &ys.nodes.iter().map(|y| su * (a * x + b * y)).collect::<Vec<_>>());
             let gv = self.apply(of, &ys.nodes.iter().map(|y| sv * (a * x - b * y)).collect::<Vec<_>>());
             for (k, (y, wy)) in ys.nodes.iter().zip(&ys.weights).enumerate() {
@@ -124,7 +123,7 @@ impl Sensitivity {
                 sums[1] += f * x * y;
                 sums[2] += f * (y * y - 1.0);
             }
-        }
+        });
         sums
     }
 

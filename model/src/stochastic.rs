@@ -2,7 +2,7 @@
 
 use fathom_kernels::Real;
 
-use crate::descent::Point;
+use crate::descent::{Point, compare};
 use crate::network::Inputs;
 use crate::permutation::permutation;
 use crate::{Dataset, Network};
@@ -21,6 +21,8 @@ pub struct StochasticDescent<T> {
     batch: usize,
     seed: u64,
     steps: usize,
+    /// That of the epoch which the next step belongs to, once it has begun.
+    order: Vec<usize>,
 }
 
 /// The order in which epoch `epoch` (from 0) meets `samples` samples: the permutation of stream `epoch + 1` under the seed.
@@ -36,7 +38,7 @@ impl<T: Real> StochasticDescent<T> {
     pub fn new(network: Network<T>, data: &Dataset, eta: f64, batch: usize, seed: u64) -> Self {
         assert!(batch > 0, "a batch must have at least one sample");
         let inputs = Inputs::new(network.architecture(), data);
-        Self { network, inputs, data: data.clone(), eta, batch, seed, steps: 0 }
+        Self { network, inputs, data: data.clone(), eta, batch, seed, steps: 0, order: Vec::new() }
     }
 
     /// Steps in an epoch.
@@ -47,8 +49,10 @@ impl<T: Real> StochasticDescent<T> {
     /// Takes one step.
     pub fn step(&mut self) {
         let (epoch, part) = (self.steps / self.steps_per_epoch(), self.steps % self.steps_per_epoch());
-        let order = epoch_order(self.seed, epoch, self.data.samples());
-        let indices = order.chunks(self.batch).nth(part).expect("an epoch has its steps");
+        if part == 0 {
+            self.order = epoch_order(self.seed, epoch, self.data.samples());
+        }
+        let indices = self.order.chunks(self.batch).nth(part).expect("an epoch has its steps");
         let batch = self.data.subset(indices);
         let inputs = Inputs::new(self.network.architecture(), &batch);
         Point::of(&self.network, &inputs, &batch).descend(&mut self.network, self.eta);
@@ -57,7 +61,7 @@ impl<T: Real> StochasticDescent<T> {
 
     /// L over all samples, where the descent has arrived.
     pub fn loss(&self) -> f64 {
-        Point::of(&self.network, &self.inputs, &self.data).loss
+        compare(&self.network.forward(&self.inputs).outputs, &self.data).1
     }
 
     /// The network where the descent has arrived.

@@ -118,4 +118,9 @@ fn the_delay_depends_on_the_shape_alone() {
         })
     };
     assert_eq!(run(1, 256), run(3, 256));
+    // What the factors add to a step stays below a twentieth of it: S n / m, for powers of two up to 16.
+    for (width, samples, delay) in [(256, 3, 4), (256, 10, 1), (400, 10, 2), (320, 1, 16), (4096, 1, 16)] {
+        let (start, data) = case::<f32>(Kind::FullyConnected, width, samples, Parallelism::Serial);
+        assert_eq!(Descent::new(start, &data, ETA).delay(), delay, "width {width}, {samples} samples");
+    }
 }

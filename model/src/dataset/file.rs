@@ -4,13 +4,37 @@ use std::path::Path;
 
 use super::DatasetError;
 
-/// The rows of a .csv or .npy file.
+/// What a file holds.
+pub(super) enum Table {
+    /// One number after another: a .npy file of one dimension.
+    Line(Vec<f64>),
+    /// Rows.
+    Rows(Vec<Vec<f64>>),
+}
+
+impl Table {
+    /// A sample a row, of the file at `path`.
+    ///
+    /// # Errors
+    /// When it has one dimension.
+    pub fn samples(self, path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
+        match self {
+            Self::Rows(rows) => Ok(rows),
+            Self::Line(line) => Err(DatasetError::Format {
+                path: path.to_owned(),
+                message: format!("the array has shape [{}]; samples need two dimensions, one sample a row", line.len()),
+            }),
+        }
+    }
+}
+
+/// The numbers of a .csv or .npy file.
 ///
 /// # Errors
 /// When the file cannot be read or holds anything but numbers.
-pub(super) fn read_rows(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
+pub(super) fn read_table(path: &Path) -> Result<Table, DatasetError> {
     match path.extension().and_then(|e| e.to_str()) {
-        Some("csv") => read_csv(path),
+        Some("csv") => read_csv(path).map(Table::Rows),
         Some("npy") => read_npy(path),
         _ => Err(DatasetError::Extension(path.to_owned())),
     }
@@ -42,7 +66,7 @@ fn read_csv(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
     Ok(rows)
 }
 
-fn read_npy(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
+fn read_npy(path: &Path) -> Result<Table, DatasetError> {
     let format = |message: String| DatasetError::Format { path: path.to_owned(), message };
     let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
     if bytes.is_empty() {
@@ -50,13 +74,20 @@ fn read_npy(path: &Path) -> Result<Vec<Vec<f64>>, DatasetError> {
     }
     let npy = npyz::NpyFile::new(&bytes[..]).map_err(|error| format(error.to_string()))?;
     let (shape, order) = (npy.shape().to_vec(), npy.order());
-    let &[rows, cols] = shape.as_slice() else {
-        return Err(format(format!("the array has shape {shape:?}; samples need two dimensions, one sample a row")));
+    // Of more elements than the file has bytes, the header lies.
+    let size = shape.iter().try_fold(1u64, |size, &extent| size.checked_mul(extent));
+    if size.is_none_or(|size| size > bytes.len() as u64) {
+        return Err(format(format!("the array has shape {shape:?}, more than the file holds")));
+    }
+    let (rows, cols) = match *shape.as_slice() {
+        [_] => return npy_values(npy).map(Table::Line).map_err(format),
+        [_, 0] => return Err(DatasetError::Empty),
+        [rows, cols] => (rows as usize, cols as usize),
+        _ => return Err(format(format!("the array has shape {shape:?}; one sample a row takes two dimensions"))),
     };
-    let (rows, cols) = (rows as usize, cols as usize);
     let values = npy_values(npy).map_err(format)?;
     let at = |i: usize, j: usize| if order == npyz::Order::C { values[i * cols + j] } else { values[j * rows + i] };
-    Ok((0..rows).map(|i| (0..cols).map(|j| at(i, j)).collect()).collect())
+    Ok(Table::Rows((0..rows).map(|i| (0..cols).map(|j| at(i, j)).collect()).collect()))
 }
 
 /// The array's values in file order, from any of the usual number types.
