@@ -145,7 +145,7 @@ pub struct GramArgs {
 /// How much `reproduce` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Profile {
-    /// Within 4 minutes on 2 cores.
+    /// Within a minute on 2 cores.
     Quick,
     /// More depths, starts and width: within an hour.
     Standard,

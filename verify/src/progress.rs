@@ -57,6 +57,17 @@ impl Progress {
     }
 }
 
+/// What has been written to somebody who may have gone away, as in `verify ... | head`: that is no failure.
+///
+/// # Errors
+/// When writing failed otherwise.
+pub fn heard_or_not(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// A line on stderr.
 pub fn say(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");

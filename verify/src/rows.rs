@@ -49,7 +49,7 @@ pub struct Subject {
     pub residual: Option<String>,
     /// Where the samples come from: a file, or a specification such as `orthonormal:n=4,d=8`, without its seed.
     pub data: String,
-    /// The seed that a specification's samples and labels were drawn from; absent for a file.
+    /// The seed that a specification's samples and labels, or a file's labels, were drawn from; absent where the labels are given too.
     pub data_seed: Option<u64>,
     /// SHA-256 of the normalised inputs and the labels, in hexadecimal.
     pub data_hash: String,

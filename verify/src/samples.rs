@@ -49,7 +49,7 @@ impl Samples {
             Some(path) if is_file(path) => {
                 let data = Dataset::read(Path::new(path), args.seed)?;
                 let samples = rows_to_use(data.samples(), args.samples, held_out)?;
-                (data, samples, path.clone(), None)
+                (data, samples, path.clone(), targets.is_none().then_some(args.seed))
             }
             text => {
                 let spec = specification(text.as_deref(), args.samples)?;
@@ -110,7 +110,7 @@ impl Samples {
 }
 
 /// Whether `--data` names a file rather than a specification.
-fn is_file(text: &str) -> bool {
+pub fn is_file(text: &str) -> bool {
     let path = Path::new(text);
     !text.contains(':') || path.exists() || path.extension().is_some_and(|e| e == "csv" || e == "npy")
 }

@@ -358,6 +358,51 @@ fn what_cannot_be_predicted_stops_nothing() {
     assert!(output.status.success() && stderr.contains("cannot be predicted and is left out"), "{stderr}");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("predicted") && found(&out).len() == 1, "{text}");
+    // Nothing is missing of what no run could write.
+    let parts = ["0/2", "1/2"].map(|part| {
+        let rows = folder.path(&format!("rows.{}.jsonl", &part[..1]));
+        ok(&["width", "--config", &study, "--shard", part, "--out", &rows]);
+        rows
+    });
+    let merged = folder.path("merged.jsonl");
+    ok(&["merge", &parts[0], &parts[1], "--config", &study, "--out", &merged]);
+    assert_eq!(found(&merged), found(&out));
+    let two = "[[predict]]\narch = \"fc\"\n\n[[predict]]\narch = \"fc\"\ndraws = 100\n";
+    let output = verify(&["width", "--config", &folder.file("two.toml", two), "--dry-run"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("with different draws"), "{stderr}");
+}
+
+#[test]
+fn a_training_that_does_not_come_to_its_end_meets_nothing() {
+    let folder = Folder::new("unfinished");
+    let rows = |steps: &str| {
+        let out = folder.path(&format!("{steps}.jsonl"));
+        let criteria = "drift,rate,fit";
+        ok(&["width", "--arch", "resnet", "--depth", "2", "--criterion", criteria, "--steps", steps, "--out", &out]);
+        std::fs::read_to_string(out).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (one, many) = (rows("1"), rows("2000"));
+    let censored = |rows: &[String]| rows.iter().filter(|row| row.contains("\"status\":\"censored\"")).count();
+    assert_eq!((censored(&one), censored(&many)), (3, 0), "{one:?}");
+}
+
+#[test]
+fn seeds_of_a_file_draw_its_labels_alone() {
+    let folder = Folder::new("labels");
+    let data = folder.file("data.csv", "1,0,0\n0,1,0\n0,0,1\n");
+    let width = |more: &[&str]| {
+        let out = folder.path("rows.jsonl");
+        let _ = std::fs::remove_file(&out);
+        let all = [&["width", "--arch", "fc", "--depth", "1", "--data", &data, "--out", &out], more].concat();
+        (verify(&all), out)
+    };
+    let (output, _) = width(&["--criterion", "init-closeness", "--data-seeds", "2"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && stderr.contains("the labels alone"), "{stderr}");
+    let (output, rows) = width(&["--criterion", "fit", "--data-seeds", "7,"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read_to_string(rows).unwrap().contains("\"data_seed\":7,"));
 }
 
 #[test]

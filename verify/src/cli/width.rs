@@ -38,7 +38,7 @@ pub struct WidthArgs {
     /// Print the script of a job array that measures the study in parts, and measure nothing.
     #[arg(long, value_name = "SYSTEM")]
     pub emit: Option<Emit>,
-    /// Parts of the job array [default: so many that each takes at most two hours].
+    /// Parts of the job array [default: so many that they take two hours on average; cells that share their starts stay together].
     #[arg(long, value_name = "N", requires = "emit", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub shards: Option<u16>,
 }

@@ -9,7 +9,7 @@ use fathom_kernels::Isa;
 use crate::check::every_value::{functions, sweep};
 use crate::check::{self, LONG, Options, Outcome};
 use crate::cli::CheckArgs;
-use crate::progress::{Progress, say};
+use crate::progress::{Progress, heard_or_not, say};
 use crate::provenance::Provenance;
 use crate::rows::Row;
 
@@ -22,20 +22,23 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
         return every_value(&args.isa);
     }
     if args.law {
-        return law(args, &mut std::io::stdout().lock());
+        return law(args);
     }
     let outcome = check(&args.isa, args.case.clone(), false)?;
-    let mut out = std::io::stdout().lock();
+    let mut text = Vec::new();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string(&Row::Checked(outcome.row(Provenance::here())))?)?;
+        writeln!(text, "{}", serde_json::to_string(&Row::Checked(outcome.row(Provenance::here())))?)?;
     } else {
-        print(&mut out, &outcome)?;
+        print(&mut text, &outcome)?;
     }
+    // Whoever reads it or not, the exit code says what was found.
+    heard_or_not(std::io::stdout().lock().write_all(&text))?;
     Ok(ExitCode::from(if outcome.passed() { 0 } else { 1 }))
 }
 
 /// Two-sample tests of the law: exit code 1 when their family fails.
-fn law(args: &CheckArgs, out: &mut impl Write) -> Result<ExitCode> {
+fn law(args: &CheckArgs) -> Result<ExitCode> {
+    let mut out = Vec::new();
     let widths = args.widths.iter().map(|&width| width as usize).collect();
     let settings = check::law::Settings { widths, starts: args.starts as usize, seed: args.seed };
     let progress = Progress::new(0);
@@ -65,6 +68,7 @@ fn law(args: &CheckArgs, out: &mut impl Write) -> Result<ExitCode> {
             args.starts, args.starts
         )?;
     }
+    heard_or_not(std::io::stdout().lock().write_all(&out))?;
     if refuted > 0 {
         let widths = args.widths.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let (starts, seed) = (args.starts, args.seed);
@@ -116,7 +120,7 @@ fn every_value(isas: &[Isa]) -> Result<ExitCode> {
         let sweep = sweep(function, isa, 1);
         passed &= sweep.passed();
         progress.advance(1);
-        progress.aside(|| writeln!(std::io::stdout().lock(), "{sweep}"))?;
+        progress.aside(|| heard_or_not(writeln!(std::io::stdout().lock(), "{sweep}")))?;
     }
     progress.finish();
     Ok(ExitCode::from(if passed { 0 } else { 1 }))

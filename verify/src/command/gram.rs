@@ -125,13 +125,19 @@ fn describe(args: &GramArgs, samples: &Samples, architecture: &Architecture) -> 
             smoothness: moments.smoothness.is_finite().then_some(moments.smoothness),
             analytic: moments.analytic,
         },
-        theorem: condition::Theorem::on(architecture, n, conditions.lambda0, args.delta).map(|theorem| Theorem {
-            number: theorem.number,
-            delta: args.delta,
-            factor: theorem.factor,
-            largest: theorem.terms.iter().fold(0.0, |most, term| most.max(term.value)),
-            terms: theorem.terms.into_iter().map(|term| Term { formula: term.formula, value: term.value }).collect(),
-        }),
+        theorem: condition::Theorem::on(architecture, n, conditions.lambda0, args.delta)
+            .filter(|_| conditions.resolved)
+            .map(|theorem| Theorem {
+                number: theorem.number,
+                delta: args.delta,
+                factor: theorem.factor,
+                largest: theorem.terms.iter().fold(0.0, |most, term| most.max(term.value)),
+                terms: theorem
+                    .terms
+                    .into_iter()
+                    .map(|term| Term { formula: term.formula, value: term.value })
+                    .collect(),
+            }),
         kernel: rows(&limit.kernel),
         seed: args.data.seed,
         provenance: Provenance::here(),
@@ -154,7 +160,7 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
     match &r.quadrature {
         Some(q) => writeln!(
             out,
-            "Gauss-Hermite with {} nodes; doubling them changes 1 part in {:.0e}",
+            "quadrature with {} nodes; doubling them changes 1 part in {:.0e}",
             q.nodes,
             1.0 / q.change.max(1e-16)
         )?,
@@ -188,6 +194,9 @@ fn print(out: &mut impl Write, r: &GramReport) -> std::io::Result<()> {
         writeln!(out, "     not an analytic function other than a polynomial: outside the theorems, a control")?;
     }
 
+    if !r.resolved {
+        return writeln!(out, "\nWithout lambda_0 there is no width to print.");
+    }
     let Some(t) = &r.theorem else {
         return writeln!(out, "\nThe paper has no theorem on this network.");
     };

@@ -21,10 +21,10 @@ const NAMED: usize = 20;
 pub fn run(args: &MergeArgs) -> Result<ExitCode> {
     let study = study(args)?;
     let parts = parts(&args.rows, &study)?;
-    let expected: Vec<(String, String)> = study.batches()?.iter().flat_map(Batch::rows).collect();
+    let batches = study.batches()?;
+    let expected: Vec<(String, String)> = batches.iter().flat_map(Batch::rows).collect();
     let merged = merge(parts)?;
-    let missing: Vec<&str> =
-        expected.iter().filter(|(key, _)| !merged.places.contains_key(key)).map(|(_, name)| name.as_str()).collect();
+    let missing = missing(&batches, &merged);
     write(&args.out, &study, in_order(merged, &expected))?;
     if missing.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -80,6 +80,16 @@ fn parts(paths: &[PathBuf], study: &Study) -> Result<Vec<Row>> {
 struct Merged {
     rows: Vec<Row>,
     places: HashMap<String, usize>,
+}
+
+/// The names of rows that are not there, but for those that no run would write.
+fn missing(batches: &[Batch], merged: &Merged) -> Vec<String> {
+    let lacks = |(key, name): (String, String)| (!merged.places.contains_key(&key)).then_some(name);
+    let of_batch = |batch: &Batch| {
+        let names: Vec<String> = batch.rows().into_iter().filter_map(lacks).collect();
+        if names.is_empty() || batch.can_be_measured() { names } else { Vec::new() }
+    };
+    batches.iter().flat_map(of_batch).collect()
 }
 
 /// Drops what comes again.

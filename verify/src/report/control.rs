@@ -60,7 +60,7 @@ fn verdict(fitted: &[&Finding<'_>], criterion: &str) -> String {
             format!("No law is decided for {}, so these rows do not exclude one there.", open.join(", "))
         };
         return format!(
-            "Control: with χ₁ ≥ 1 and χ_∥ ≤ 1 ({}) no exponential law is found for the fully connected network under {criterion}. {meaning}",
+            "Control: with χ₁ ≥ 1 and χ_∥ ≤ 1 ({}) no growing exponential is found for the fully connected network under {criterion}. {meaning}",
             names.join(", ")
         );
     }

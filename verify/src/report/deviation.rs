@@ -31,7 +31,7 @@ const SUBJECTS: [Subject; 2] = [
         title: "How far training moves the Gram matrix, against width",
         axis: "sup ‖G(k) − G(0)‖₂ / λ₀",
         caption: "The largest move of the last hidden layer's Gram matrix during training, in units of λ₀: median and \
-                  whole range over the starts at each width that was run. Below ¼ (dashed) the paper's induction goes \
+                  whole range over the starts, on the first data set, at widths about a doubling apart. Below ¼ (dashed) the paper's induction goes \
                   through. The proof bounds the move by a multiple of 1/√m; wide networks move less, as 1/m (Huang and \
                   Yau 2020; Dyer and Gur-Ari 2020).",
         law: (1.0, "1/m"),
@@ -42,8 +42,8 @@ const SUBJECTS: [Subject; 2] = [
         title: "How far the Gram matrix starts from its limit, against width",
         axis: "‖G(0) − K‖₂ / λ₀",
         caption: "The distance between the random Gram matrix at the start and its infinite-width limit, in units of \
-                  λ₀: median and whole range over the starts at each width that was run. Below ¼ (dashed) the paper's \
-                  lemma holds.",
+                  λ₀: median and whole range over the starts, on the first data set, at widths about a doubling apart. Below ¼ \
+                  (dashed) the paper's lemma holds.",
         law: (0.5, "1/√m"),
     },
 ];
@@ -95,7 +95,7 @@ fn panel(rows: &[&WidthRow], arch: &str, [x, y]: [&Axis; 2], power: f64) -> Pane
     let rows: Vec<&WidthRow> = rows.iter().filter(|row| row.subject.arch == arch).copied().collect();
     let bound = x.range.map(|width| Datum::bare(width, BOUND)).to_vec();
     let mut elements = vec![Element::line(arch, "bound", bound, Stroke::dashed(INK, 1.3))];
-    elements.extend(guide(&rows, arch, power));
+    elements.extend(guide(&rows, arch, y, power));
     let mut legend = Vec::new();
     for (i, row) in rows.iter().enumerate() {
         let look = Look::graded(i, rows.len());
@@ -129,12 +129,13 @@ fn thinned(tried: &[Tried]) -> Vec<&Tried> {
 }
 
 /// A line of slope -`power` through the centre of the panel's points, as long as they reach.
-fn guide(rows: &[&WidthRow], arch: &str, power: f64) -> Option<Element> {
+fn guide(rows: &[&WidthRow], arch: &str, y: &Axis, power: f64) -> Option<Element> {
     let points: Vec<[f64; 2]> = rows
         .iter()
         .flat_map(|row| &row.tried)
+        // Those that have diverged lie beyond the axis.
+        .filter(|tried| y.shows(tried.median_ratio * BOUND))
         .map(|tried| [(tried.width as f64).ln(), (tried.median_ratio * BOUND).ln()])
-        .filter(|point| point.iter().all(|value| value.is_finite()))
         .collect();
     let mean = |axis: usize| points.iter().map(|point| point[axis]).sum::<f64>() / points.len() as f64;
     let [x, y] = [mean(0), mean(1)];

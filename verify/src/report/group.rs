@@ -40,6 +40,8 @@ pub struct Sorted<'a> {
     pub crosschecks: Vec<&'a CrossCheckRow>,
     /// Rows that a later one of the same cell replaced.
     pub replaced: usize,
+    /// Required widths that were not searched, because lambda_0 is rounding noise. They belong to no curve.
+    pub unresolved: usize,
 }
 
 /// The criteria in the order of reporting, each with what it asks.
@@ -144,6 +146,7 @@ impl<'a> Sorted<'a> {
         let mut sorted = Self { replaced, findings: findings(&kept), groups: keys(&kept), ..Self::default() };
         for row in &kept {
             match row {
+                Row::Width(row) => sorted.unresolved += usize::from(row.tried.is_empty()),
                 Row::Checked(row) => sorted.checked = Some(row),
                 Row::CrossCheck(row) => sorted.crosschecks.push(row),
                 _ => {}
@@ -162,7 +165,10 @@ impl<'a> Sorted<'a> {
 }
 
 fn findings<'a>(rows: &[&'a Row]) -> Vec<Finding<'a>> {
-    let widths = rows.iter().filter_map(|row| if let Row::Width(row) = row { Some(row) } else { None });
+    let widths = rows.iter().filter_map(|row| match row {
+        Row::Width(row) if !row.tried.is_empty() => Some(row),
+        _ => None,
+    });
     let curves = curves(widths);
     let laws = Laws::of_all(&curves);
     let mut predicted: HashMap<String, Vec<&'a PredictedRow>> = HashMap::new();

@@ -34,6 +34,10 @@ pub fn page(rows: &[Row], sorted: &Sorted<'_>, chapters: &[Chapter], headlines: 
         let (rows, were) = if sorted.replaced == 1 { ("row", "was") } else { ("rows", "were") };
         body += &format!("<p>{} {rows} of cells that {were} measured again later are left out.</p>\n", sorted.replaced);
     }
+    if sorted.unresolved > 0 {
+        let widths = if sorted.unresolved == 1 { "required width was" } else { "required widths were" };
+        body += &format!("<p>{} {widths} not searched, because λ₀ is rounding noise there.</p>\n", sorted.unresolved);
+    }
     body += &heading("sampler", "Is the sampler right?");
     body += &tables::crosschecks(&sorted.crosschecks);
     body += &heading("check", "Are the kernels right?");

@@ -1,5 +1,7 @@
 //! Figure: the smallest eigenvalue of the infinitely wide network's Gram matrix against depth.
 
+use fathom_model::condition::NOISE;
+
 use super::axis::{Axis, Kind, Scale};
 use super::figure::{Datum, Element, Entry, Figure, Look, Panel, Sample, Stroke};
 use super::group::{Group, archs};
@@ -11,8 +13,9 @@ const SQUASHED: usize = 2;
 
 /// The figure; none without rows.
 pub fn figure(group: &Group<'_>) -> Option<Figure> {
-    let mut rows: Vec<&LambdaRow> =
-        group.lambdas.iter().filter(|row| row.lambda0 > 0.0 && row.lambda0.is_finite()).copied().collect();
+    // What is rounding noise has no place on the axis.
+    let is_known = |row: &&&LambdaRow| row.lambda0 > NOISE * row.lambda_max && row.lambda0.is_finite();
+    let mut rows: Vec<&LambdaRow> = group.lambdas.iter().filter(is_known).copied().collect();
     // Of several data sets the first.
     rows.dedup_by(|a, b| a.subject.arch == b.subject.arch && a.subject.depth == b.subject.depth);
     let all = rows.iter().map(|row| row.subject.depth).max()?;

@@ -32,7 +32,7 @@ pub fn criteria(sorted: &Sorted<'_>, group: &Group<'_>) -> Option<Figure> {
     let all = sorted.of(group);
     let part = |(criterion, _): &(&'static str, &str)| {
         let findings = select(&all, criterion, None);
-        let series = Series::apart(&findings, |finding| finding.arch().to_owned(), 3.0);
+        let series = Series::apart(&findings, 3.0);
         (!series.is_empty()).then(|| Part { title: (*criterion).to_owned(), series })
     };
     let parts: Vec<Part<'_, '_>> = CRITERIA.iter().filter_map(part).collect();
@@ -93,7 +93,7 @@ pub fn others(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
     let part = |&place: &usize| {
         let group = &sorted.groups[place];
         let findings = select(&sorted.of(group), criterion, None);
-        let series = Series::apart(&findings, |finding| finding.arch().to_owned(), 3.0);
+        let series = Series::apart(&findings, 3.0);
         (!series.is_empty()).then(|| Part { title: group.setting(), series })
     };
     let parts: Vec<Part<'_, '_>> = outline.others.iter().filter_map(part).take(MOST_PANELS).collect();
@@ -107,8 +107,8 @@ pub fn others(sorted: &Sorted<'_>, outline: &Outline, criterion: &str) -> Option
 }
 
 /// A panel for each architecture, a line for each setting.
-fn graded(
-    sorted: &Sorted<'_>,
+fn graded<'s, 'a>(
+    sorted: &'s Sorted<'a>,
     places: &[usize],
     criterion: &str,
     name: &dyn Fn(&Group<'_>) -> String,
@@ -117,14 +117,22 @@ fn graded(
     let groups: Vec<&Group<'_>> = places.iter().map(|&place| &sorted.groups[place]).collect();
     let subjects = groups.iter().flat_map(|group| sorted.of(group)).map(Finding::subject);
     let part = |arch: &str| {
-        let middle = (groups.len() as f64 - 1.0) / 2.0;
-        let line = |(i, group): (usize, &&Group<'_>)| {
-            let finding = *select(&sorted.of(group), criterion, Some(arch)).first()?;
-            let step = (16.0 / groups.len() as f64).clamp(1.0, 4.0);
-            let nudge = (i as f64 - middle) * step;
-            Some(Series { finding, name: name(group), look: Look::graded(i, groups.len()), nudge })
+        let of = |group: &Group<'_>| select(&sorted.of(group), criterion, Some(arch));
+        // A setting may have several curves, as for several images: each has its place then.
+        let most = groups.iter().map(|group| of(group).len()).max().unwrap_or(1).max(1);
+        let count = most * groups.len();
+        let middle = (count as f64 - 1.0) / 2.0;
+        let lines = |(i, group): (usize, &&Group<'_>)| {
+            let found = of(group);
+            let line = |(k, &finding): (usize, &&'s Finding<'a>)| {
+                let place = most * i + k;
+                let nudge = (place as f64 - middle) * (16.0 / count as f64).clamp(1.0, 4.0);
+                let more = if found.len() > 1 { format!(", {}", finding.network()) } else { String::new() };
+                Series { finding, name: name(group) + &more, look: Look::graded(place, count), nudge }
+            };
+            found.iter().enumerate().map(line).collect::<Vec<_>>()
         };
-        let mut series: Vec<Series<'_, '_>> = groups.iter().enumerate().filter_map(line).collect();
+        let mut series: Vec<Series<'_, '_>> = groups.iter().enumerate().flat_map(lines).collect();
         // A network without skips is the same in all residual scales.
         series.dedup_by(|a, b| std::ptr::eq(a.finding, b.finding));
         (series.len() > 1).then(|| Part { title: arch.to_owned(), series })

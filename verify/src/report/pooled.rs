@@ -9,7 +9,7 @@ pub struct Pooled {
     pub depth: usize,
     /// The median, a censored data set counting as wider than any other; absent when the median is censored.
     pub width: Option<f64>,
-    /// Lowest end of the data sets' intervals; when the median is censored, the widest width that was run.
+    /// Lowest end of the data sets' intervals; when the median is censored, what it surely exceeds.
     pub low: f64,
     /// Highest end; absent when one of the intervals has none.
     pub high: Option<f64>,
@@ -23,17 +23,24 @@ pub fn pooled(rows: &[&WidthRow]) -> Vec<Pooled> {
 }
 
 fn median(rows: &[&WidthRow]) -> Pooled {
-    let value = |row: &WidthRow| row.width.filter(|_| row.status != Status::Censored).unwrap_or(f64::INFINITY);
-    let mut ranked: Vec<&WidthRow> = rows.to_vec();
-    ranked.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let middle = [ranked[(ranked.len() - 1) / 2], ranked[ranked.len() / 2]];
-    let width = (value(middle[0]) * value(middle[1])).sqrt();
+    let known = |row: &WidthRow| row.width.filter(|_| row.status != Status::Censored);
+    let middle = |value: &dyn Fn(&WidthRow) -> f64| {
+        let mut ranked: Vec<&WidthRow> = rows.to_vec();
+        ranked.sort_by(|a, b| value(a).total_cmp(&value(b)));
+        [ranked[(ranked.len() - 1) / 2], ranked[ranked.len() / 2]]
+    };
+    let mean = |[a, b]: [f64; 2]| (a * b).sqrt();
+    let value = |row: &WidthRow| known(row).unwrap_or(f64::INFINITY);
+    let between = middle(&value);
+    let width = mean(between.map(value));
     let depth = rows[0].subject.depth;
     if !width.is_finite() {
-        let low = rows.iter().filter(|row| row.status == Status::Censored).map(|row| row.low).fold(0.0, f64::max);
+        // A median rises with each of its values: that of their lower bounds is one of its own.
+        let least = |row: &WidthRow| known(row).unwrap_or(row.low);
+        let low = mean(middle(&least).map(least));
         return Pooled { depth, width: None, low, high: None, status: Status::Censored };
     }
-    let measured = middle.iter().all(|row| row.status == Status::Measured);
+    let measured = between.iter().all(|row| row.status == Status::Measured);
     let highs: Option<Vec<f64>> = rows.iter().map(|row| row.high).collect();
     Pooled {
         depth,
@@ -62,7 +69,8 @@ mod tests {
         let all: Vec<&WidthRow> = rows.iter().collect();
         let expected = Pooled { depth: 3, width: Some(900.0), low: 600.0, high: None, status: Status::Measured };
         assert_eq!(pooled(&all), [expected]);
-        let expected = Pooled { depth: 3, width: None, low: 4096.0, high: None, status: Status::Censored };
+        let low = (900.0f64 * 4096.0).sqrt();
+        let expected = Pooled { depth: 3, width: None, low, high: None, status: Status::Censored };
         assert_eq!(pooled(&all[..2]), [expected]);
         let two = pooled(&all[1..])[0];
         assert!((two.width.unwrap() - (900.0f64 * 700.0).sqrt()).abs() < 1e-9 && two.high == Some(1000.0));

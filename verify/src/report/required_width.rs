@@ -13,13 +13,14 @@ const SQUASHED: usize = 2;
 
 /// The figure of one criterion; none without findings.
 pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> Option<Figure> {
-    let series = Series::apart(findings, |finding| finding.arch().to_owned(), 5.0);
+    let series = Series::apart(findings, 5.0);
     let all = series.iter().flat_map(|series| series.points(usize::MAX)).map(|point| point.depth).max()?;
     let cut = cut(&series, all);
     let panels: Vec<Panel> = [(Law::Exponential, cut), (Law::Power, all)]
         .into_iter()
         .filter_map(|(law, deepest)| panel(law, &series, deepest))
         .collect();
+    let semilog = panels.first().map(|panel| panel.x.data[1] as usize);
     let detail = Detail { law: Some(Law::Exponential), predicted: true, deepest: all };
     let figure = Figure {
         stem: format!("required-width-{criterion}"),
@@ -27,7 +28,7 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         subtitle: format!("{}, {}", group.setting(), failing(findings)),
         panels,
         key: key(&series, detail),
-        caption: caption(criterion, (cut < all).then_some(cut)),
+        caption: caption(criterion, semilog.filter(|&ends| ends < all)),
     };
     (!figure.panels.is_empty()).then_some(figure)
 }
@@ -66,8 +67,9 @@ fn panel(law: Law, series: &[Series<'_, '_>], deepest: usize) -> Option<Panel> {
     Some(Panel { title: title.to_owned(), id: id.to_owned(), x, y, elements, legend })
 }
 
-fn caption(criterion: &str, cut: Option<usize>) -> String {
-    let cut = cut
+/// `semilog_ends`: the deepest depth of the semilog panel, where others go on.
+fn caption(criterion: &str, semilog_ends: Option<usize>) -> String {
+    let cut = semilog_ends
         .map_or(String::new(), |depth| format!(" The left panel ends at H = {depth}, the right one shows all depths."));
     format!(
         "The smallest width at which at least 1 − δ of the random starts meet {criterion}: {}. This is one criterion, \

@@ -31,13 +31,17 @@ pub struct Detail {
 }
 
 impl<'s, 'a> Series<'s, 'a> {
-    /// Curves side by side, each a little apart from the next.
-    pub fn apart(findings: &[&'s Finding<'a>], name: impl Fn(&Finding<'a>) -> String, step: f64) -> Vec<Self> {
+    /// Curves side by side, each a little apart from the next. They are called by their architectures, and where several have one, by
+    /// what else tells them apart.
+    pub fn apart(findings: &[&'s Finding<'a>], step: f64) -> Vec<Self> {
         let middle = (findings.len() as f64 - 1.0) / 2.0;
+        let alike = |finding: &Finding<'a>, among: &[&'s Finding<'a>]| {
+            among.iter().filter(|other| other.arch() == finding.arch()).count()
+        };
         let series = |(i, finding): (usize, &&'s Finding<'a>)| Self {
             finding,
-            name: name(finding),
-            look: Look::of_arch(finding.arch(), i),
+            name: if alike(finding, findings) > 1 { finding.network() } else { finding.arch().to_owned() },
+            look: Look::of_arch(if alike(finding, &findings[..i]) > 0 { "" } else { finding.arch() }, i),
             nudge: (i as f64 - middle) * step,
         };
         findings.iter().enumerate().map(series).collect()
@@ -203,7 +207,10 @@ pub fn key(series: &[Series<'_, '_>], detail: Detail) -> Vec<Entry> {
     let any = |status| points.iter().any(|point| point.status == status);
     let mut key = Vec::new();
     if any(Status::Measured) {
-        key.push(Entry::new(Sample::marker(look, true), "measured: median over data sets, 95 % interval"));
+        key.push(Entry::new(
+            Sample::marker(look, true),
+            "measured: median over data sets; bar: from the lowest to the highest end of their intervals",
+        ));
     }
     if any(Status::Extrapolated) {
         let sample = Sample::marked(Stroke::dashed(tint(GREY, 0.6), 2.0), look, false);

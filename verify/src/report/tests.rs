@@ -57,8 +57,13 @@ fn a_standard_study_holds_every_figure_three_ways() {
     for absent in ["<script", "src=\"http", "href=\"http", "NaN", "not a number", "url("] {
         assert!(!page.contains(absent), "{absent}");
     }
-    let presents =
-        ["4812 cases passed", "avx512", "cargo run --release -- reproduce", "kolmogorov-smirnov", "undecided"];
+    let presents = [
+        "4812 cases passed",
+        "avx512",
+        "cargo run --release -- width --config rows.resolved.toml",
+        "kolmogorov-smirnov",
+        "undecided",
+    ];
     for present in presents {
         assert!(page.contains(&picture::escaped(present)), "{present}");
     }
@@ -122,7 +127,7 @@ fn the_control_speaks_for_or_against_the_exponential() {
     };
     let flat = made("tanh", 1.0);
     assert_eq!(flat.len(), 2);
-    assert!(flat[0].contains("no exponential law is found") && flat[0].contains("is not universal"), "{flat:?}");
+    assert!(flat[0].contains("no growing exponential is found") && flat[0].contains("is not universal"), "{flat:?}");
     assert!(flat[1].starts_with("tanh (χ₁ = 1.18, χ_∥ = 0.461): flat"), "{flat:?}");
     let growing = made("tanh", 5.0);
     assert!(growing[0].contains("against expectation"), "{growing:?}");
@@ -162,6 +167,39 @@ fn the_last_of_two_rows_of_a_cell_counts() {
     assert_eq!((sorted.replaced, sorted.groups.len(), sorted.findings.len()), (1, 1, 1));
     let Row::Width(last) = &rows[1] else { unreachable!() };
     assert_eq!(sorted.findings[0].rows(), [last]);
+}
+
+#[test]
+fn what_was_not_searched_is_counted_and_belongs_to_no_curve() {
+    let mut rows: Vec<Row> = (2..=4).map(|h| Row::Width(width_row("fc", h, "init-closeness", 100.0))).collect();
+    let Row::Width(mut refused) = rows[0].clone() else { unreachable!() };
+    (refused.subject.depth, refused.tried, refused.width, refused.low) = (30, Vec::new(), None, 1.0);
+    (refused.status, refused.high, refused.starts) = (Status::Censored, None, 0);
+    rows.push(Row::Width(refused));
+    let sorted = Sorted::new(&rows);
+    assert_eq!((sorted.unresolved, sorted.findings[0].rows().len()), (1, 3));
+    let out = folder("unresolved");
+    write(&rows, &out).unwrap();
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("1 required width was not searched") && !page.contains("--starts 0"));
+    fs::remove_dir_all(out).unwrap();
+}
+
+#[test]
+fn curves_that_differ_in_delta_have_names_of_their_own() {
+    let rows: Vec<Row> = [0.5, 0.1]
+        .into_iter()
+        .flat_map(|delta| {
+            (2..=4).map(move |h| {
+                let row = width_row("fc", h, "init-closeness", 100.0 / delta);
+                Row::Width(WidthRow { delta, ..row })
+            })
+        })
+        .collect();
+    let sorted = Sorted::new(&rows);
+    let chapters = chapters(&sorted, &Outline::new(&sorted).unwrap());
+    let csv = String::from_utf8(chapters[0].figures[0].csv().unwrap()).unwrap();
+    assert!(csv.contains("semilog,fc,") && csv.contains("\"fc, δ = 0.1\"") || csv.contains("fc, δ = 0.1"), "{csv}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ const LONG: f64 = 12.0;
 pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> Option<Figure> {
     let predicted: Vec<&Finding<'_>> =
         findings.iter().filter(|finding| !finding.predicted.is_empty()).copied().collect();
-    let series = Series::apart(&predicted, |finding| finding.arch().to_owned(), 0.0);
+    let series = Series::apart(&predicted, 0.0);
     let mut panels = Vec::new();
     for series in &series {
         let measured = deepest(series.finding)?;
@@ -39,9 +39,9 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         subtitle: format!("{}, {}", group.setting(), failing(&predicted)),
         panels,
         key: entries,
-        caption: "Dotted, with its 95 % Monte Carlo band: the width at which the Gram matrix's fluctuation, linearised around \
+        caption: "Dotted: the width at which the Gram matrix's fluctuation, linearised around \
                   infinite width, meets the criterion. It is computed from the activation and the data alone, with nothing \
-                  fitted to the points, and it also reaches depths whose width no machine could run. The lemma's n²/λ₀² lacks \
+                  fitted to the points; the band reaches from the lowest to the highest end of the data sets' Monte Carlo intervals. It also reaches depths whose width no machine could run. The lemma's n²/λ₀² lacks \
                   the constant that the paper does not state: compare slopes only. With skips λ₀ falls about as H⁻², so that this line \
                   rises as H⁴."
             .to_owned(),

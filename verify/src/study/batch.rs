@@ -12,7 +12,7 @@ use super::prediction::Prediction;
 use super::resolved::{Study, Sweep};
 use super::{Cell, Criterion, Settings, cost};
 use crate::cli::DataArgs;
-use crate::samples::Samples;
+use crate::samples::{Samples, is_file};
 
 /// What is measured together: cells of one subject that look at the same starts, or one training.
 #[derive(Clone)]
@@ -45,6 +45,14 @@ impl Batch {
                 prediction.keys(&subject).into_iter().zip(names).collect()
             }
             Work::Curve(curve) => vec![(curve.key(&subject), format!("{} loss curve", subject.name()))],
+        }
+    }
+
+    /// Whether its rows exist. There is no prediction where lambda_0 is rounding noise; this takes a while to find out.
+    pub fn can_be_measured(&self) -> bool {
+        match self.work {
+            Work::Predict(_) => Prediction::exists(&self.architecture, &self.samples),
+            Work::Widths(_) | Work::Curve(_) => true,
         }
     }
 
@@ -98,6 +106,12 @@ impl Enumeration {
         mut add: impl FnMut(&mut Self, Architecture, Rc<Samples>) -> Result<()>,
     ) -> Result<()> {
         for data in &sweep.data {
+            let looks_at_starts = sweep.criterion.iter().any(|criterion| !criterion.trains());
+            if is_file(data) && sweep.data_seeds.len() > 1 && looks_at_starts {
+                bail!(crate::Usage(format!(
+                    "{data} is one data set, of which data_seeds draw the labels alone: criteria that look at the start take one"
+                )));
+            }
             for &seed in &sweep.data_seeds {
                 let samples = self.load(sweep, data, seed)?;
                 for architecture in architectures(sweep, &samples)? {
@@ -162,14 +176,20 @@ impl Enumeration {
             )));
         }
         let (delta, draws, seed) = (sweep.delta.unwrap_or(0.5), sweep.draws.unwrap_or(1), self.seed);
-        let of = |criterion: Criterion| Prediction { criteria: vec![criterion], delta, draws, seed };
-        let mut criteria = sweep.criterion.clone();
-        criteria.retain(|&criterion| {
-            let key = of(criterion).keys(&subject).remove(0);
-            self.known.insert(key, String::new()).is_none()
-        });
+        let mut criteria = Vec::new();
+        for &criterion in &sweep.criterion {
+            let asked = format!("predicted {} {criterion} {delta}", subject.key());
+            match self.known.insert(asked, draws.to_string()) {
+                None => criteria.push(criterion),
+                Some(known) if known == draws.to_string() => {}
+                Some(_) => bail!(crate::Usage(format!(
+                    "two [[predict]] tables ask for {} {criterion} with different draws: keep one of them",
+                    subject.name()
+                ))),
+            }
+        }
         if !criteria.is_empty() {
-            let work = Work::Predict(Prediction { criteria, ..of(Criterion::InitCloseness) });
+            let work = Work::Predict(Prediction { criteria, delta, draws, seed });
             self.batches.push(Batch { architecture, samples, work });
         }
         Ok(())

@@ -48,8 +48,11 @@ impl Settings {
     }
 }
 
-/// How every m* and its interval are found.
+/// How m* and its interval are found, but where m* lies beyond the widest run.
 pub const METHOD: &str = "m*: isotonic regression of the pass rate on log m; interval: exact binomial at each width";
+
+/// How they are found there.
+const BEYOND: &str = "m* and interval: order statistics of the starts at the widest runs, moved by the law of m";
 
 /// One cell.
 #[derive(Clone, Debug)]
@@ -99,7 +102,7 @@ impl Cell {
             low: estimate.low,
             high: estimate.high,
             status: estimate.status,
-            method: METHOD.to_owned(),
+            method: if estimate.status == Status::Extrapolated { BEYOND } else { METHOD }.to_owned(),
             delta: self.settings.delta,
             starts: self.settings.starts,
             max_width: self.settings.max_width,
@@ -141,7 +144,8 @@ impl Cell {
         };
         match extrapolate(ratios, rate, power) {
             Ok(e) => {
-                let (width, high, status) = (Some(e.width.max(widest)), Some(e.high), Status::Extrapolated);
+                let width = e.width.max(widest);
+                let (width, high, status) = (Some(width), Some(e.high.max(width)), Status::Extrapolated);
                 let note = format!("by the m^-{power} law; the runs show slope {:.3} +- {:.3}", e.slope, e.error);
                 (Estimate { width, low: e.low.max(low), high, status }, Some(note))
             }

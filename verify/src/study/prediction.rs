@@ -34,6 +34,11 @@ impl Prediction {
         hex(&Sha256::digest(format!("fathom.predicted/1 {} {criterion} {delta} {draws} {seed}", subject.key())))
     }
 
+    /// Whether there is one for these samples.
+    pub fn exists(architecture: &Architecture, samples: &Samples) -> bool {
+        Fluctuation::new(architecture, &samples.data).is_ok()
+    }
+
     /// One row for each criterion.
     ///
     /// # Errors

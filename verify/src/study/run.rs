@@ -105,12 +105,15 @@ impl<'a> Run<'a> {
             chi1: architecture.moments().chi1,
             provenance: self.provenance.clone(),
         });
-        if lambda.key().is_some_and(|key| !self.done.contains(&key)) {
+        // JSON has no NaN.
+        if conditions.lambda0.is_finite() && lambda.key().is_some_and(|key| !self.done.contains(&key)) {
             self.append(lambda)?;
         }
         let network = (architecture, &samples.data);
         let steps = cells[0].settings.steps;
-        let mut starts = Starts::new(network, (&limit.kernel, conditions.lambda0), steps, cells[0].seed());
+        let mut starts = conditions
+            .resolved
+            .then(|| Starts::new(network, (&limit.kernel, conditions.lambda0), steps, cells[0].seed()));
         let mut first = true;
         for cell in cells {
             if self.done.contains(&cell.key()) {
@@ -119,10 +122,9 @@ impl<'a> Run<'a> {
             if !std::mem::take(&mut first) {
                 self.begin(&cell.to_string(), keys)?;
             }
-            let row = if conditions.resolved {
-                cell.measure(&mut starts, conditions.lambda_max, self.provenance)?
-            } else {
-                refuse(cell, batch, &conditions, self.provenance)
+            let row = match &mut starts {
+                Some(starts) => cell.measure(starts, conditions.lambda_max, self.provenance)?,
+                None => refuse(cell, batch, &conditions, self.provenance),
             };
             let line = row.to_string();
             self.append(Row::Width(row))?;
@@ -134,7 +136,12 @@ impl<'a> Run<'a> {
 
 /// The row of a cell whose criterion means nothing, because lambda0 is rounding noise.
 fn refuse(cell: &Cell, batch: &Batch, conditions: &Conditions, provenance: &Provenance) -> WidthRow {
-    let note = format!("lambda0 is below {NOISE:e} lambda_max: rounding noise in double precision");
+    let note = if conditions.lambda0.is_finite() {
+        format!("lambda0 is below {NOISE:e} lambda_max: rounding noise in double precision")
+    } else {
+        "K^(H) exceeds the largest number in double precision".to_owned()
+    };
+    let known = |x: f64| if x.is_finite() { x } else { 0.0 };
     WidthRow {
         subject: cell.subject.clone(),
         criterion: cell.criterion.to_string(),
@@ -146,8 +153,8 @@ fn refuse(cell: &Cell, batch: &Batch, conditions: &Conditions, provenance: &Prov
         delta: cell.settings.delta,
         starts: 0,
         max_width: cell.settings.max_width,
-        lambda0: conditions.lambda0,
-        lambda_max: conditions.lambda_max,
+        lambda0: known(conditions.lambda0),
+        lambda_max: known(conditions.lambda_max),
         tried: Vec::new(),
         parameters_per_sample: batch.architecture.parameters(1.0) / cell.subject.samples as f64,
         seed: cell.settings.seed,

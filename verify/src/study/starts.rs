@@ -95,6 +95,9 @@ impl<'a> Starts<'a> {
 
     fn untrained_start(&self, width: usize, seed: u64) -> Untrained {
         let gram = self.law.last_gram(width, seed);
+        if !gram.is_finite() {
+            return Untrained { closeness: f64::MAX, positivity: f64::MAX };
+        }
         let quarter = self.lambda0 / 4.0;
         Untrained {
             closeness: gram.distance(self.limit) / quarter,
@@ -113,19 +116,26 @@ impl<'a> Starts<'a> {
             rate = rate.max(if bound > 0.0 { finite(loss / bound) } else { f64::MAX });
         }
         let last = run.loss[run.loss.len() - 1];
-        Trained { drift: finite(run.drift / (self.lambda0 / 4.0)), rate, fit: finite(last / (ZERO_LOSS * run.loss[0])) }
+        let fit = finite(last / (ZERO_LOSS * run.loss[0]));
+        // Of a training that did not come to its end nobody knows what it would still have done.
+        let judged = |ratio: f64| if fit <= 1.0 { finite(ratio) } else { f64::MAX };
+        Trained { drift: judged(run.drift / (self.lambda0 / 4.0)), rate: judged(rate), fit }
     }
 }
 
 /// Trains one random start by full-batch descent with eta = 1 / lambda_max of its tangent kernel, until
-/// L <= 1e-4 L(0), the loss is no longer finite, or `steps` are done. G^(H) is looked at after every step.
+/// L <= 1e-4 L(0), the loss is no longer finite, or `steps` are done. G^(H) is looked at after every step. Where the start itself is
+/// beyond the largest number, nothing is trained.
 pub fn train(architecture: &Architecture, data: &Dataset, width: usize, seed: u64, steps: usize) -> Run {
     let network = Network::<f64>::random(*architecture, width, seed, Parallelism::Serial);
     let kernel = {
         let point = Point::of(&network, &Inputs::new(architecture, data), data);
-        tangent_kernel(&network, &point).eigenvalues()
+        tangent_kernel(&network, &point)
     };
-    let eta = step_size(kernel[kernel.len() - 1]);
+    if !kernel.is_finite() {
+        return Run { eta: 0.0, loss: vec![f64::INFINITY], drift: f64::INFINITY };
+    }
+    let eta = step_size(kernel.eigenvalues()[data.samples() - 1]);
     let mut descent = Descent::new(network, data, eta);
     let (first, start) = descent.look();
     let mut run = Run { eta, loss: vec![first], drift: 0.0 };
@@ -133,7 +143,7 @@ pub fn train(architecture: &Architecture, data: &Dataset, width: usize, seed: u6
         descent.step();
         let (loss, gram) = descent.look();
         run.loss.push(loss);
-        if !loss.is_finite() || gram.entries().iter().any(|g| !g.is_finite()) {
+        if !loss.is_finite() || !gram.is_finite() {
             run.drift = f64::INFINITY;
             break;
         }

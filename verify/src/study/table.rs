@@ -186,10 +186,18 @@ impl FromStr for DataSeeds {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |part: &str| {
             let seed = part.trim().parse::<u64>().ok().filter(|seed| *seed <= i64::MAX as u64);
-            seed.ok_or_else(|| format!("\"{text}\" is neither a number of data sets nor their seeds, as in 3 or 1,2,3"))
+            seed.ok_or_else(|| {
+                format!(
+                    "\"{text}\" is neither a number of data sets nor their seeds, as in 3 or 1,2,3 or 7, (one seed)"
+                )
+            })
         };
         match text.contains(',') {
-            true => text.split(',').map(number).collect::<Result<_, _>>().map(Self::Seeds),
+            // A comma at the end makes one seed a list.
+            true => {
+                let seeds = text.strip_suffix(',').unwrap_or(text).split(',');
+                seeds.map(number).collect::<Result<_, _>>().map(Self::Seeds)
+            }
             false => match number(text)? {
                 0 => Err("at least one data set is needed".to_owned()),
                 count if count > MOST as u64 => Err(format!("{count} data sets are more than {MOST}")),

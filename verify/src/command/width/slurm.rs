@@ -8,7 +8,7 @@ use crate::study::{Batch, Speed, Study};
 
 /// Cores of each task.
 const CORES: usize = 4;
-/// What a part takes at most, in seconds, when the number of parts is left open.
+/// What a part takes on average, in seconds, when the number of parts is left open.
 const PART: f64 = 7200.0;
 /// Room for the program itself.
 const BASE_BYTES: f64 = 5e8;

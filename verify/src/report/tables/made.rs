@@ -97,12 +97,15 @@ pub fn provenance(rows: &[Row], sorted: &Sorted<'_>) -> String {
     if !seeds.is_empty() {
         text += &format!("<p>Seed of the measurements: {}.</p>\n", seeds.join(", "));
     }
-    text += "<p>To measure a whole study again, from the same seed, and to draw this page again from its rows:</p>\n<pre><code>\
-             cargo run --release -- reproduce\ncargo run --release -- report rows.jsonl --out page</code></pre>\n";
+    text += "<p>To measure a whole study again, from the same seed, where it lies resolved beside its rows, and to draw this page \
+             from them:</p>\n<pre><code>cargo run --release -- width --config rows.resolved.toml --out again.jsonl\n\
+             cargo run --release -- report again.jsonl --out page</code></pre>\n";
     let commands: Vec<String> = sorted.findings.iter().flat_map(commands).collect();
     if !commands.is_empty() {
         let list = format!("<pre><code>{}</code></pre>\n", escaped(&commands.join("\n")));
-        text += &folded("One curve alone", &list);
+        let steps = "<p>Those of drift, rate and fit take <code>--steps</code> too, as in the resolved study.</p>\n";
+        let trained = sorted.findings.iter().any(|finding| !finding.criterion().starts_with("init-"));
+        text += &folded("One curve alone", &(list + if trained { steps } else { "" }));
     }
     text
 }
@@ -120,14 +123,18 @@ fn commands(finding: &Finding<'_>) -> Vec<String> {
 /// The command that measures some rows of a curve.
 fn command(finding: &Finding<'_>, rows: &[&WidthRow]) -> String {
     let subject = finding.subject();
-    let listed = |values: &mut dyn Iterator<Item = u64>| {
+    let ascending = |values: &mut dyn Iterator<Item = u64>| {
         let mut values: Vec<u64> = values.collect();
         values.sort_unstable();
         values.dedup();
-        values.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+        values.iter().map(u64::to_string).collect::<Vec<_>>()
     };
-    let depths = listed(&mut rows.iter().map(|row| row.subject.depth as u64));
-    let seeds = listed(&mut rows.iter().filter_map(|row| row.subject.data_seed));
+    let depths = ascending(&mut rows.iter().map(|row| row.subject.depth as u64)).join(",");
+    let seeds = match &ascending(&mut rows.iter().filter_map(|row| row.subject.data_seed))[..] {
+        // One number would be how many.
+        [seed] => format!("{seed},"),
+        seeds => seeds.join(","),
+    };
     let mut text = format!("cargo run --release -- width --data {}", quoted(&subject.data));
     if seeds.is_empty() {
         text += &format!(" --samples {}", subject.samples);
