@@ -93,7 +93,7 @@ impl<T: Real> Descent<T> {
     pub fn with_delay(network: Network<T>, data: &Dataset, eta: f64, delay: usize) -> Self {
         assert!(delay > 0, "the weights take up steps after 1 of them at least");
         let inputs = Inputs::new(network.architecture(), data);
-        let steps = Steps::suit(&network).then(|| Steps::new(&network, &inputs, delay));
+        let steps = Steps::apply_to(&network).then(|| Steps::new(&network, &inputs, delay));
         Self { network, inputs, data: data.clone(), eta, steps, seen: None }
     }
 
@@ -149,27 +149,27 @@ impl<T: Real> Descent<T> {
     /// L where the descent has arrived. The weights take up what is kept of the last steps, so that later ones round otherwise than
     /// had nobody asked.
     pub fn loss(&mut self) -> f64 {
-        self.settle();
+        self.take_up();
         compare(&self.network.forward(&self.inputs).outputs, &self.data).1
     }
 
     /// The network where the descent has arrived; rounding as for [`Descent::loss`].
     pub fn network(&mut self) -> &Network<T> {
-        self.settle();
+        self.take_up();
         &self.network
     }
 
     /// The trained network.
     pub fn into_network(mut self) -> Network<T> {
-        self.settle();
+        self.take_up();
         self.network
     }
 
     /// A forward pass that was looked at lies among the steps that the weights take up here, so it is forgotten.
-    fn settle(&mut self) {
+    fn take_up(&mut self) {
         self.seen = None;
         if let Some(steps) = &mut self.steps {
-            steps.settle(&mut self.network);
+            steps.take_up(&mut self.network);
         }
     }
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::population::{input_gram, patch_sums};
 use crate::{Architecture, Dataset, Gram};
-use rows::{BLOCK, Room, Stack, cut};
+use rows::{BLOCK, Stack, Workspace, clear_from};
 
 /// Blocks in a chunk, which one thread draws and whose sum is added to those before it, in order.
 const CHUNK: usize = 32;
@@ -136,17 +136,17 @@ impl Law {
             stack.push(&covariance, layer.scale, layer.skip);
             let reached = reached[h - 1];
             let kept = keeps_rows.then_some(&mut kept[..]);
-            let gram = sum_of_blocks(points, width, kept, |block, kept, room| match (kept, layer.skip) {
+            let gram = sum_of_blocks(points, width, kept, |block, kept, workspace| match (kept, layer.skip) {
                 (Some(kept), Some(_)) => {
-                    stack.features_over(kept, block, room);
+                    stack.features_over(kept, block, workspace);
                     if reached {
-                        kept.copy_from_slice(&room.features);
+                        kept.copy_from_slice(&workspace.features);
                     }
                 }
                 (kept, _) => {
-                    stack.features(block, room);
+                    stack.features(block, workspace);
                     if let Some(kept) = kept.filter(|_| reached) {
-                        kept.copy_from_slice(&room.features);
+                        kept.copy_from_slice(&workspace.features);
                     }
                 }
             });
@@ -154,27 +154,28 @@ impl Law {
         }
         let scale = self.architecture.layer(depth).scale;
         stack.push(&covariance, scale, None);
-        let gram = sum_of_blocks::<T>(points, width, None, |block, _, room| stack.slopes(pixels, block, room));
+        let gram =
+            sum_of_blocks::<T>(points, width, None, |block, _, workspace| stack.slopes(pixels, block, workspace));
         scaled(gram, scale * scale / width as f64).block_sums_of_product(&covariance, pixels)
     }
 }
 
-/// The inner products of the points over `width` rows, which `draw` leaves in [`Room::features`] block by block. It is given the
+/// The inner products of the points over `width` rows, which `draw` leaves in [`Workspace::features`] block by block. It is given the
 /// block's part of `kept`.
 fn sum_of_blocks<T: Real>(
     points: usize,
     width: usize,
     mut kept: Option<&mut [T]>,
-    draw: impl Fn(u64, Option<&mut [T]>, &mut Room<T>) + Sync,
+    draw: impl Fn(u64, Option<&mut [T]>, &mut Workspace<T>) + Sync,
 ) -> Gram {
     let (blocks, size) = (width.div_ceil(BLOCK), BLOCK * points);
     let chunk = |first: usize, mut kept: Option<&mut [T]>| {
-        let (mut room, mut sums) = (Room::new(points), vec![0.0; points * points]);
+        let (mut workspace, mut sums) = (Workspace::new(points), vec![0.0; points * points]);
         for block in first..(first + CHUNK).min(blocks) {
             let kept = kept.as_mut().map(|kept| &mut kept[(block - first) * size..(block - first + 1) * size]);
-            draw(block as u64, kept, &mut room);
-            cut(&mut room.features, width - block * BLOCK);
-            gram::add(&room.features, points, &mut sums);
+            draw(block as u64, kept, &mut workspace);
+            clear_from(&mut workspace.features, width - block * BLOCK);
+            gram::add(&workspace.features, points, &mut sums);
         }
         sums
     };

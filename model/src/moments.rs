@@ -30,7 +30,7 @@ impl Moments {
         let expectation = Expectation::new(activation);
         let c_sigma = 1.0 / expectation.product(1.0, 1.0, 1.0);
         let chi1 = c_sigma * expectation.slope_product(1.0, 1.0, 1.0);
-        let chi_parallel = c_sigma * Sensitivity::new(activation).square(Of::Value, 1.0);
+        let chi_parallel = c_sigma * Sensitivity::new(activation).d_square(Of::Value, 1.0);
         let (lipschitz, smoothness) = bounds(activation);
         let analytic = !matches!(activation, Activation::Relu | Activation::Identity);
         Self { c_sigma, chi1, chi_parallel, lipschitz, smoothness, analytic }

@@ -67,7 +67,7 @@ pub fn population(architecture: &Architecture, data: &Dataset) -> Population {
 fn last_kernel(architecture: &Architecture, expectation: &Expectation, covariance: &Gram) -> Gram {
     let pixels = architecture.patches().pixels();
     let scale = architecture.layer(architecture.depth()).scale.powi(2);
-    Gram::from_fn(covariance.n() / pixels, |i, j| {
+    symmetric(covariance.n() / pixels, |i, j| {
         let pixel = |l: usize| {
             let (a, b) = (i * pixels + l, j * pixels + l);
             let uv = covariance.get(a, b);
@@ -79,11 +79,12 @@ fn last_kernel(architecture: &Architecture, expectation: &Expectation, covarianc
 
 /// The symmetric matrix of `f(S_aa, S_ab, S_bb)`.
 fn pairwise(covariance: &Gram, f: impl Fn(f64, f64, f64) -> f64 + Sync) -> Gram {
-    let n = covariance.n();
-    let rows: Vec<Vec<f64>> = (0..n)
-        .into_par_iter()
-        .map(|a| (0..=a).map(|b| f(covariance.get(a, a), covariance.get(a, b), covariance.get(b, b))).collect())
-        .collect();
+    symmetric(covariance.n(), |a, b| f(covariance.get(a, a), covariance.get(a, b), covariance.get(b, b)))
+}
+
+/// The symmetric matrix with entry `f(i, j)`, j <= i, on all threads.
+fn symmetric(n: usize, f: impl Fn(usize, usize) -> f64 + Sync) -> Gram {
+    let rows: Vec<Vec<f64>> = (0..n).into_par_iter().map(|i| (0..=i).map(|j| f(i, j)).collect()).collect();
     Gram::from_fn(n, |i, j| rows[i][j])
 }
 

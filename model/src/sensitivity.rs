@@ -58,7 +58,7 @@ impl Sensitivity {
     }
 
     /// d E[sigma(u)] / d var.
-    pub fn mean(&self, var: f64) -> f64 {
+    pub fn d_mean(&self, var: f64) -> f64 {
         if var == 0.0 {
             return 0.0;
         }
@@ -69,7 +69,7 @@ impl Sensitivity {
     }
 
     /// d E[g(u)^2] / d var.
-    pub fn square(&self, of: Of, var: f64) -> f64 {
+    pub fn d_square(&self, of: Of, var: f64) -> f64 {
         match (self.activation, of) {
             _ if var == 0.0 => 0.0,
             (Activation::Relu, Of::Value) => 0.5,
@@ -87,7 +87,7 @@ impl Sensitivity {
     }
 
     /// The derivatives of E[g(u) g(v)] by Var u, Cov(u, v) and Var v.
-    pub fn product(&self, of: Of, [uu, uv, vv]: [f64; 3]) -> [f64; 3] {
+    pub fn d_product(&self, of: Of, [uu, uv, vv]: [f64; 3]) -> [f64; 3] {
         let size = (uu * vv).sqrt();
         if size == 0.0 {
             return [0.0; 3];
@@ -174,15 +174,15 @@ mod tests {
                         Of::Value => expectation.product(a[0], a[1], a[2]),
                         Of::Slope => expectation.slope_product(a[0], a[1], a[2]),
                     };
-                    let found = sensitivity.product(of, a);
+                    let found = sensitivity.d_product(of, a);
                     for (k, &found) in found.iter().enumerate() {
                         let moved = |by: f64| std::array::from_fn(|i| if i == k { a[i] + by } else { a[i] });
                         near(found, value(moved(-STEP)), value(moved(STEP)), &format!("{which} {k} at {a:?}"));
                     }
                     let square = |by: f64| value([a[0] + by; 3]);
-                    near(sensitivity.square(of, a[0]), square(-STEP), square(STEP), which);
+                    near(sensitivity.d_square(of, a[0]), square(-STEP), square(STEP), which);
                 }
-                near(sensitivity.mean(a[0]), expectation.mean(a[0] - STEP), expectation.mean(a[0] + STEP), "mean");
+                near(sensitivity.d_mean(a[0]), expectation.mean(a[0] - STEP), expectation.mean(a[0] + STEP), "mean");
             }
         }
     }

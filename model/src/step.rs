@@ -48,7 +48,7 @@ pub(crate) struct Steps<T> {
 
 impl<T: Real> Steps<T> {
     /// Whether the network is one of those that take such steps.
-    pub fn suit(network: &Network<T>) -> bool {
+    pub fn apply_to(network: &Network<T>) -> bool {
         let patches = network.architecture().patches();
         patches.pixels() == 1 && patches.taps() == 1
     }
@@ -164,7 +164,7 @@ impl<T: Real> Steps<T> {
         network.move_output(alpha, residuals, &self.features[depth]);
         self.pending += 1;
         if self.pending == self.delay {
-            self.settle(network);
+            self.take_up(network);
         }
     }
 
@@ -183,7 +183,7 @@ impl<T: Real> Steps<T> {
     }
 
     /// Lets the weights take up all steps.
-    pub fn settle(&mut self, network: &mut Network<T>) {
+    pub fn take_up(&mut self, network: &mut Network<T>) {
         let (rank, parallelism) = (std::mem::take(&mut self.pending) * self.samples, network.parallelism());
         for h in 1..=network.architecture().depth() {
             let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);

@@ -1,9 +1,6 @@
 //! A Gaussian chain over the layers: each layer's fluctuation is a linear map of those below, and noise of its own.
 
-use fathom_kernels::{MatMut, MatRef, Parallelism, gemm, normal};
-
-use crate::Gram;
-use crate::law::factor::graded_cholesky;
+use crate::law::factor::Gaussian;
 
 /// Draws that are made side by side.
 pub(super) const BLOCK: usize = 256;
@@ -18,37 +15,7 @@ pub(super) struct Step {
     /// From that of the layer that a skip reaches, and how far down it lies.
     pub skip: Option<(usize, Sparse)>,
     /// The layer's own.
-    pub noise: Noise,
-}
-
-/// Gaussian noise of a given covariance.
-pub(super) struct Noise {
-    /// `size x rank`.
-    factor: Vec<f64>,
-    size: usize,
-    rank: usize,
-}
-
-impl Noise {
-    pub fn new(covariance: &Gram) -> Self {
-        let (factor, rank) = graded_cholesky(covariance);
-        let size = covariance.n();
-        Self { factor, size, rank }
-    }
-
-    /// The draws `BLOCK block` and following, `size x BLOCK`.
-    fn draw(&self, (seed, stream): (u64, u64), block: u64) -> Vec<f64> {
-        let mut out = vec![0.0; self.size * BLOCK];
-        if self.rank > 0 {
-            let mut normals = vec![0.0; self.rank * BLOCK];
-            normal::fill(seed, stream, block * normals.len() as u64, &mut normals);
-            let z = MatRef::row_major(&normals, self.rank, BLOCK).expect("whole rows");
-            let factor = MatRef::row_major(&self.factor, self.size, self.rank).expect("whole rows");
-            let out = MatMut::row_major(&mut out, self.size, BLOCK).expect("whole rows");
-            gemm(1.0, factor, z, 0.0, out, Parallelism::Serial);
-        }
-        out
-    }
+    pub noise: Gaussian,
 }
 
 /// The draws `BLOCK block` and following of the last layer's fluctuation, `size x BLOCK`. Step h = 1, 2, ... is `steps[h - 1]`; the
@@ -56,7 +23,7 @@ impl Noise {
 pub(super) fn draw(steps: &[Step], seed: u64, block: u64) -> Vec<f64> {
     let mut states: Vec<Vec<f64>> = vec![Vec::new()];
     for (h, step) in steps.iter().enumerate().map(|(k, step)| (k + 1, step)) {
-        let mut state = step.noise.draw((seed, h as u64), block);
+        let mut state = step.noise.draw((seed, h as u64), block, BLOCK);
         add_product(&step.below, &states[h - 1], &mut state);
         if let Some((reach, map)) = &step.skip {
             add_product(map, &states[h - reach], &mut state);

@@ -10,8 +10,11 @@
 //!
 //! Differences of sigma over short steps are the derivative in the middle, so that nothing cancels.
 
-use super::chain::{Noise, Sparse, Step};
+use rayon::prelude::*;
+
+use super::chain::{Sparse, Step};
 use super::sample::{LANES, Rows, covariance};
+use crate::law::factor::Gaussian;
 use crate::sensitivity::{Of, Sensitivity};
 use crate::{Architecture, Dataset, Gram};
 
@@ -46,11 +49,11 @@ pub(super) fn gaps(architecture: &Architecture, data: &Dataset) -> Gaps {
         pairs(n).map(|(i, j)| data.input(i).iter().zip(data.input(j)).map(|(x, y)| (x - y).powi(2)).sum()).collect();
     let mut steps = Vec::with_capacity(architecture.depth());
     for h in 1..architecture.depth() {
-        let found: Vec<Change> = distances.iter().map(|&d| chain.change(Of::Value, d)).collect();
+        let found: Vec<Change> = distances.par_iter().map(|&d| chain.change(Of::Value, d)).collect();
         steps.push(chain.inner(h, &distances, &found));
         distances = found.iter().map(|change| chain.c_sigma * change.value).collect();
     }
-    let found: Vec<Change> = distances.iter().map(|&d| chain.change(Of::Slope, d)).collect();
+    let found: Vec<Change> = distances.par_iter().map(|&d| chain.change(Of::Slope, d)).collect();
     let (step, kernel) = chain.last(architecture.depth(), &distances, &found);
     steps.push(step);
     Gaps { steps, kernel }
@@ -123,7 +126,7 @@ impl Chain {
     /// Layer h < H.
     fn inner(&self, h: usize, distances: &[f64], changes: &[Change]) -> Step {
         let (n, c) = (self.n, self.c_sigma);
-        let growth = c * self.sensitivity.square(Of::Value, 1.0);
+        let growth = c * self.sensitivity.d_square(Of::Value, 1.0);
         let mut below: Sparse = (0..n).map(|i| vec![(diagonal(i), growth)]).collect();
         below.extend(pairs(n).zip(changes).map(|((i, j), change)| {
             let own = (distance(n, i, j), c * change.by_distance);
@@ -134,7 +137,7 @@ impl Chain {
             let sigma = self.apply(Of::Value, &rows.block(block));
             self.features(&sigma, |_, difference, _| c * difference * difference, |square| c * square)
         });
-        Step { below, skip: None, noise: Noise::new(&noise) }
+        Step { below, skip: None, noise: Gaussian::new(&noise) }
     }
 
     /// What a row adds to each coordinate, `size x LANES`: `on_diagonal` of the squares of g (or their difference from the
@@ -170,7 +173,7 @@ impl Chain {
         let rule = self.sensitivity.rule(1.0);
         let slopes = self.sensitivity.apply(Of::Slope, &rule.nodes);
         let square: f64 = slopes.iter().zip(&rule.weights).map(|(s, w)| w * s * s).sum();
-        let growth = self.sensitivity.square(Of::Slope, 1.0);
+        let growth = self.sensitivity.d_square(Of::Slope, 1.0);
         let mut kernel = vec![0.0; n];
         kernel[0] = c * square;
         let mut below: Sparse = (0..n).map(|i| vec![(diagonal(i), c * (square + growth))]).collect();
@@ -192,6 +195,6 @@ impl Chain {
             };
             self.features(&slopes, of_pair, |square| c * square)
         });
-        (Step { below, skip: None, noise: Noise::new(&noise) }, kernel)
+        (Step { below, skip: None, noise: Gaussian::new(&noise) }, kernel)
     }
 }

@@ -18,9 +18,10 @@
 //! b_i, b_k:    s^2 V_ik
 //! ```
 
-use super::chain::{Noise, Sparse, Step};
+use super::chain::{Sparse, Step};
 use super::sample::{LANES, Rows, covariance};
 use crate::architecture::Patches;
+use crate::law::factor::Gaussian;
 use crate::population::Population;
 use crate::sensitivity::{Of, Sensitivity};
 use crate::{Architecture, Expectation, Gram};
@@ -64,33 +65,33 @@ impl Chain<'_> {
         let (s, covariance) = (layer.scale, &self.population.covariances[h - 1]);
         let n = covariance.n();
         let base = layer.skip.map(|reach| &self.population.states[h - reach]);
-        let bends: Vec<f64> = (0..n).map(|i| self.sensitivity.mean(covariance.get(i, i))).collect();
+        let d_means: Vec<f64> = (0..n).map(|i| self.sensitivity.d_mean(covariance.get(i, i))).collect();
         let mut below: Sparse = entries(n)
             .map(|(i, j)| {
                 let mut row = self.taps.second_moment(s * s, (i, j), self.price(Of::Value, covariance, i, j));
                 if let Some((_, b)) = base {
-                    row.extend(self.taps.of(s * b[i] * bends[j], j, j));
-                    row.extend(self.taps.of(s * bends[i] * b[j], i, i));
+                    row.extend(self.taps.of(s * b[i] * d_means[j], j, j));
+                    row.extend(self.taps.of(s * d_means[i] * b[j], i, i));
                 }
                 row
             })
             .collect();
-        below.extend((0..n).map(|i| self.taps.of(s * bends[i], i, i).collect()));
+        below.extend((0..n).map(|i| self.taps.of(s * d_means[i], i, i).collect()));
         let skip = layer.skip.map(|reach| {
             let mu: Vec<f64> = (0..n).map(|i| self.expectation.mean(covariance.get(i, i))).collect();
             let at = |i: usize| n * (n + 1) / 2 + i;
             let moments = entries(n).map(|(i, j)| vec![(entry(i, j), 1.0), (at(i), s * mu[j]), (at(j), s * mu[i])]);
             (reach, moments.chain((0..n).map(|i| vec![(at(i), 1.0)])).collect())
         });
-        Step { below, skip, noise: Noise::new(&self.noise(h)) }
+        Step { below, skip, noise: Gaussian::new(&self.noise(h)) }
     }
 
     /// The derivatives of E[g(u_i) g(v_j)] by S_ii, S_ij and S_jj; those of E[g(u_i)^2] are in the middle.
     fn price(&self, of: Of, covariance: &Gram, i: usize, j: usize) -> [f64; 3] {
         if i == j {
-            return [0.0, self.sensitivity.square(of, covariance.get(i, i)), 0.0];
+            return [0.0, self.sensitivity.d_square(of, covariance.get(i, i)), 0.0];
         }
-        self.sensitivity.product(of, [covariance.get(i, i), covariance.get(i, j), covariance.get(j, j)])
+        self.sensitivity.d_product(of, [covariance.get(i, i), covariance.get(i, j), covariance.get(j, j)])
     }
 
     /// The covariance of layer h's own noise.
@@ -167,7 +168,7 @@ impl Chain<'_> {
             }
             features
         });
-        Step { below, skip: None, noise: Noise::new(&noise) }
+        Step { below, skip: None, noise: Gaussian::new(&noise) }
     }
 }
 

@@ -3,11 +3,11 @@
 //! Fourth moments of sigma over n correlated normals have no quadrature beyond a few n. The sample is fixed by its stream, so that the
 //! covariance is a function of the layer.
 
-use fathom_kernels::{MatMut, MatRef, Parallelism, gemm, gram, normal};
+use fathom_kernels::{gram, normal};
 use rayon::prelude::*;
 
 use crate::Gram;
-use crate::law::factor::graded_cholesky;
+use crate::law::factor::Gaussian;
 
 /// Rows side by side.
 pub(super) const LANES: usize = 256;
@@ -18,34 +18,18 @@ const SEED: u64 = 0x5a3c_96e1_b4d2_78f0;
 
 /// Rows u ~ N(0, S), points outermost: `points x LANES`.
 pub(super) struct Rows {
-    factor: Vec<f64>,
-    points: usize,
-    rank: usize,
+    law: Gaussian,
     stream: u64,
 }
 
 impl Rows {
     /// Rows entering layer h.
     pub fn new(covariance: &Gram, h: usize) -> Self {
-        let (factor, rank) = graded_cholesky(covariance);
-        Self { factor, points: covariance.n(), rank, stream: 2 * h as u64 }
+        Self { law: Gaussian::new(covariance), stream: 2 * h as u64 }
     }
 
     pub fn block(&self, block: u64) -> Vec<f64> {
-        let mut normals = vec![0.0; self.rank * LANES];
-        normal::fill(SEED, self.stream, block * normals.len() as u64, &mut normals);
-        let z = MatRef::row_major(&normals, self.rank, LANES).expect("whole rows");
-        let factor = MatRef::row_major(&self.factor, self.points, self.rank).expect("whole rows");
-        let mut rows = vec![0.0; self.points * LANES];
-        gemm(
-            1.0,
-            factor,
-            z,
-            0.0,
-            MatMut::row_major(&mut rows, self.points, LANES).expect("whole rows"),
-            Parallelism::Serial,
-        );
-        rows
+        self.law.draw((SEED, self.stream), block, LANES)
     }
 
     /// Output weights of the same rows, `pixels x LANES`.

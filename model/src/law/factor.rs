@@ -1,6 +1,38 @@
-//! The factor of a covariance.
+//! The factor of a covariance, and Gaussian draws by it.
+
+use fathom_kernels::{MatMut, MatRef, Parallelism, gemm, normal};
 
 use crate::Gram;
+
+/// A centred Gaussian vector, by the factor of its covariance.
+pub(crate) struct Gaussian {
+    /// `size x rank`.
+    factor: Vec<f64>,
+    size: usize,
+    rank: usize,
+}
+
+impl Gaussian {
+    /// That of a covariance whose coordinates may be of very different sizes.
+    pub fn new(covariance: &Gram) -> Self {
+        let (factor, rank) = graded_cholesky(covariance);
+        Self { factor, size: covariance.n(), rank }
+    }
+
+    /// `count` draws side by side, `size x count`: those of `block`, of as many each, in a stream of a seed.
+    pub fn draw(&self, (seed, stream): (u64, u64), block: u64, count: usize) -> Vec<f64> {
+        let mut out = vec![0.0; self.size * count];
+        if self.rank > 0 {
+            let mut normals = vec![0.0; self.rank * count];
+            normal::fill(seed, stream, block * normals.len() as u64, &mut normals);
+            let z = MatRef::row_major(&normals, self.rank, count).expect("whole rows");
+            let factor = MatRef::row_major(&self.factor, self.size, self.rank).expect("whole rows");
+            let out = MatMut::row_major(&mut out, self.size, count).expect("whole rows");
+            gemm(1.0, factor, z, 0.0, out, Parallelism::Serial);
+        }
+        out
+    }
+}
 
 /// L (row-major, points x rank) with L L^T = S to rounding, for S positive semi-definite: Cholesky with the largest
 /// remaining diagonal as pivot, stopped where only rounding is left. Patches of few channels give singular S.
@@ -34,7 +66,7 @@ pub(crate) fn cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
 }
 
 /// The same where coordinates may be of very different sizes: S is factored as a correlation.
-pub(crate) fn graded_cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
+fn graded_cholesky(covariance: &Gram) -> (Vec<f64>, usize) {
     let n = covariance.n();
     let scales: Vec<f64> = (0..n).map(|k| covariance.get(k, k).max(0.0).sqrt()).collect();
     let inverse = |k: usize| if scales[k] > 0.0 { 1.0 / scales[k] } else { 0.0 };

@@ -31,18 +31,18 @@ pub(super) struct Stack<T> {
 }
 
 /// Where a thread works on a block.
-pub(super) struct Room<T> {
+pub(super) struct Workspace<T> {
     normals: Vec<T>,
     products: Vec<T>,
-    fresh: Vec<T>,
+    activated: Vec<T>,
     /// The block's features, `points x BLOCK`, times sqrt(m).
     pub features: Vec<T>,
 }
 
-impl<T: Real> Room<T> {
+impl<T: Real> Workspace<T> {
     pub fn new(points: usize) -> Self {
-        let room = || vec![T::ZERO; points * BLOCK];
-        Self { normals: room(), products: room(), fresh: room(), features: room() }
+        let workspace = || vec![T::ZERO; points * BLOCK];
+        Self { normals: workspace(), products: workspace(), activated: workspace(), features: workspace() }
     }
 }
 
@@ -59,28 +59,28 @@ impl<T: Real> Stack<T> {
         self.layers.push(Layer { factor, rank, stream, scale: T::from_f64(scale), skip });
     }
 
-    /// Writes sqrt(m) x^(h) of a block of the top layer to `room.features`, through all layers that its skips lead down to.
-    pub fn features(&self, block: u64, room: &mut Room<T>) {
+    /// Writes sqrt(m) x^(h) of a block of the top layer to `workspace.features`, through all layers that its skips lead down to.
+    pub fn features(&self, block: u64, workspace: &mut Workspace<T>) {
         let mut chain = vec![self.layers.len() - 1];
         while let Some(reach) = self.layers[*chain.last().expect("it begins at the top")].skip {
             chain.push(chain.last().expect("it begins at the top") - reach);
         }
         for (k, &h) in chain.iter().rev().enumerate() {
-            self.fresh(&self.layers[h], block, k == 0, room);
+            self.add_activation(&self.layers[h], block, k == 0, workspace);
         }
     }
 
     /// The same, from the features of the layer that the top layer's skip reaches: those in `below`.
-    pub fn features_over(&self, below: &[T], block: u64, room: &mut Room<T>) {
-        room.features.copy_from_slice(below);
-        self.fresh(self.layers.last().expect("there is a layer"), block, false, room);
+    pub fn features_over(&self, below: &[T], block: u64, workspace: &mut Workspace<T>) {
+        workspace.features.copy_from_slice(below);
+        self.add_activation(self.layers.last().expect("there is a layer"), block, false, workspace);
     }
 
     /// `features <- s sigma(L z)` where the layer is the `first`, `features += s sigma(L z)` elsewhere.
-    fn fresh(&self, layer: &Layer<T>, block: u64, first: bool, room: &mut Room<T>) {
-        self.products(layer, block, room);
-        self.activation.apply_with(self.isa, &room.products, &mut room.fresh);
-        let features = room.features.iter_mut().zip(&room.fresh);
+    fn add_activation(&self, layer: &Layer<T>, block: u64, first: bool, workspace: &mut Workspace<T>) {
+        self.products(layer, block, workspace);
+        self.activation.apply_with(self.isa, &workspace.products, &mut workspace.activated);
+        let features = workspace.features.iter_mut().zip(&workspace.activated);
         if first {
             features.for_each(|(x, &s)| *x = layer.scale * s);
         } else {
@@ -88,32 +88,32 @@ impl<T: Real> Stack<T> {
         }
     }
 
-    /// Writes a sigma'(w . x) of a block of the top layer to `room.features`, for output weights a from the next stream.
-    pub fn slopes(&self, pixels: usize, block: u64, room: &mut Room<T>) {
+    /// Writes a sigma'(w . x) of a block of the top layer to `workspace.features`, for output weights a from the next stream.
+    pub fn slopes(&self, pixels: usize, block: u64, workspace: &mut Workspace<T>) {
         let layer = self.layers.last().expect("there is a layer");
-        self.products(layer, block, room);
-        self.activation.derivative_with(self.isa, &room.products, &mut room.features);
-        let a = &mut room.normals[..pixels * BLOCK];
+        self.products(layer, block, workspace);
+        self.activation.derivative_with(self.isa, &workspace.products, &mut workspace.features);
+        let a = &mut workspace.normals[..pixels * BLOCK];
         normal::fill_with(self.isa, self.seed, layer.stream + 1, block * a.len() as u64, a);
-        for sample in room.features.chunks_exact_mut(pixels * BLOCK) {
+        for sample in workspace.features.chunks_exact_mut(pixels * BLOCK) {
             sample.iter_mut().zip(&*a).for_each(|(s, &a)| *s = *s * a);
         }
     }
 
     /// `products <- L z`: the rows of a block before the activation.
-    fn products(&self, layer: &Layer<T>, block: u64, room: &mut Room<T>) {
+    fn products(&self, layer: &Layer<T>, block: u64, workspace: &mut Workspace<T>) {
         let (points, rank) = (self.points, layer.rank);
-        let normals = &mut room.normals[..rank * BLOCK];
+        let normals = &mut workspace.normals[..rank * BLOCK];
         normal::fill_with(self.isa, self.seed, layer.stream, block * normals.len() as u64, normals);
         let z = MatRef::row_major(normals, rank, BLOCK).expect("whole rows");
         let factor = MatRef::row_major(&layer.factor, points, rank).expect("whole rows");
-        let products = MatMut::row_major(&mut room.products, points, BLOCK).expect("whole rows");
+        let products = MatMut::row_major(&mut workspace.products, points, BLOCK).expect("whole rows");
         gemm(T::ONE, factor, z, T::ZERO, products, Parallelism::Serial);
     }
 }
 
 /// Sets the lanes of `block` from `count` on to zero: rows that the layer does not have.
-pub(super) fn cut<T: Real>(block: &mut [T], count: usize) {
+pub(super) fn clear_from<T: Real>(block: &mut [T], count: usize) {
     if count < BLOCK {
         block.chunks_exact_mut(BLOCK).for_each(|point| point[count..].fill(T::ZERO));
     }
