@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) order: Order,
     /// Whether rows of A come from far away and their elements are neighbours, so that the next ones are asked for.
     pub(crate) a_far: bool,
+    /// Whether the next tile of C is asked for.
+    pub(crate) asks_for_c: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
 }
@@ -108,7 +110,8 @@ impl Task {
         let wide = self.is_wide(caches, kernel);
         // A large second level has no more ways than others for rows of B that share its sets; and many rows of A come to feel those of
         // the first.
-        let many = k > FEW_WAYS && m >= MANY_ROWS && (caches.are_tight() || caches.keep_a_block());
+        let enough = if caches.are_tight() || caches.keep_a_block() { MANY_ROWS } else { SOME_BYTES / element };
+        let many = k > FEW_WAYS && m >= enough;
         let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
         if self.can_read_b(Reading::Columns, vectors) {
@@ -226,8 +229,8 @@ impl Task {
                 Blocks { kc: usual.kc.min(caches.l1 / 4 * 3 / self.element / strip), mc: 256, ..usual }
             }
             // C takes the time, and the more so when it waits for B.
-            _ if self.k <= SHORT && caches.keep_a_block() => {
-                Blocks { nc: (caches.l2 / 2 / self.element / self.k).max(4 * strip), ..usual }
+            _ if self.k <= SHORT && !caches.are_tight() => {
+                Blocks { nc: (caches.l2 / 2 / self.element / self.k.max(1)).max(4 * strip), ..usual }
             }
             _ => usual,
         }
@@ -349,6 +352,8 @@ const MORE_ROWS: usize = 256;
 
 /// From so many rows on, rows of B that share sets of the first level are better packed, however few they are.
 const MANY_ROWS: usize = 768;
+/// Bytes of a column of A from which on they are so where first and second level are middling.
+const SOME_BYTES: usize = 768;
 
 /// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
 const FEW_FOR_A_BYTE: usize = 4;
@@ -418,7 +423,9 @@ impl Plan {
             false => usize::MAX,
         };
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
-        Self { vectors, rows, tall, blocks, a, b, order, a_far, rows_ahead }
+        // Where tiles are short and neither C nor B takes the time, the hardware sees C's rows coming.
+        let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block();
+        Self { vectors, rows, tall, blocks, a, b, order, a_far, asks_for_c, rows_ahead }
     }
 
     /// Whether each strip of B is packed while the one before it meets the rows of A.

@@ -371,6 +371,7 @@ impl<T: Real> Product<T> {
             a_depth: a.depth,
             b_depth,
             beta: block.beta,
+            c_far: block.plan.asks_for_c,
             last: cut.last(),
             ..Run::of(a.ptr, b, null_mut())
         }
