@@ -23,7 +23,7 @@ const MANY: usize = 24;
 pub(crate) unsafe fn sweep<T: Real, S: Simd<T>, const ACC: usize>(s: S, run: &Run<'_, T>, (m, n): (usize, usize)) {
     let caches = Caches::of_this_core();
     let most = (caches.l1 / (2 * m * size_of::<T>())).next_multiple_of(4 * S::LANES);
-    let far = run.k * n * size_of::<T>() > caches.l3 / 4;
+    let far = run.k * n * size_of::<T>() > caches.l3 / if caches.are_tight() { 4 } else { 2 };
     for column in (0..n).step_by(most) {
         let part = &Run { b: run.b.wrapping_add(column), c: run.c.wrapping_add(column), ..*run };
         let n = most.min(n - column);
