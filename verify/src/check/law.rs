@@ -35,6 +35,19 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { widths: vec![64, 256, 2048], starts: 250, seed: 1 }
+    }
+}
+
+impl Settings {
+    /// How many tests there are.
+    pub fn tests(&self) -> usize {
+        Kind::PAPER.len() * self.widths.len() * STATISTICS.len()
+    }
+}
+
 /// A statistic of G^(H)(0), given K^(H).
 type Statistic = (&'static str, fn(&Gram, &Gram) -> f64);
 
@@ -53,7 +66,7 @@ pub fn run(settings: &Settings, mut done: impl FnMut(usize, usize)) -> anyhow::R
     let data = Some("images:n=3,c=2,h=1,w=4".to_owned());
     let samples = Samples::load(&DataArgs { data, samples: None, image: None, patch: None, seed: settings.seed })?;
     let total = Kind::PAPER.len() * settings.widths.len();
-    let level = FAMILY_LEVEL / (total * STATISTICS.len()) as f64;
+    let level = FAMILY_LEVEL / settings.tests() as f64;
     let mut rows = Vec::new();
     for kind in Kind::PAPER {
         let architecture = Architecture::new(kind, DEPTH, C_RES, Activation::SOFTPLUS, samples.patches)?;

@@ -1,15 +1,18 @@
 //! `reproduce`: check, measure, report.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{check, report, width};
+use super::{report, width};
+use crate::check;
 use crate::cli::{Profile, ReproduceArgs};
 use crate::interrupt;
+use crate::journal::Journal;
 use crate::progress::{Progress, say};
 use crate::provenance::Provenance;
-use crate::rows::Row;
+use crate::rows::{CrossCheckRow, Row};
 use crate::study::{Run, Study, StudyFile, Table, units};
 
 impl Profile {
@@ -23,7 +26,7 @@ impl Profile {
     }
 }
 
-/// Runs the command: exit code 1 when the kernels fail their check, and then nothing is measured.
+/// Runs the command: exit code 1 when the kernels or the sampler fail their check, and then nothing is measured.
 ///
 /// # Errors
 /// When a row or the report cannot be written, or the user has asked to stop.
@@ -35,24 +38,57 @@ pub fn run(args: &ReproduceArgs) -> Result<ExitCode> {
 
     width::warn_of_memory(&batches);
     say("1. checking the kernels");
-    let outcome = check::check(&[], None, true)?;
+    let outcome = super::check::check(&[], None, true)?;
     // That nobody reads it stops nothing.
-    let _ = check::print(&mut std::io::stderr().lock(), &outcome);
+    let _ = super::check::print(&mut std::io::stderr().lock(), &outcome);
     journal.append(Row::Checked(outcome.row(provenance.clone())))?;
     if !outcome.passed() {
         return Ok(ExitCode::from(1));
     }
 
-    say("2. measuring the required width");
+    say("2. holding starts drawn in law against full matrices");
+    if !cross_checked(&mut journal, &provenance)? {
+        return Ok(ExitCode::from(1));
+    }
+
+    say("3. measuring the required width");
     interrupt::listen()?;
     let progress = Progress::new(batches.iter().map(units).sum());
     let outcome = Run::new(&mut journal, &progress, &provenance).all(&batches);
     progress.finish();
     outcome?;
 
-    say("3. drawing the report");
+    say("4. drawing the report");
     report::write(journal.rows(), &args.out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the two-sample tests of the sampler, which come into the journal once, refute nothing.
+///
+/// # Errors
+/// When a row cannot be written.
+fn cross_checked(journal: &mut Journal, provenance: &Provenance) -> Result<bool> {
+    let settings = check::law::Settings::default();
+    let verdicts = |journal: &Journal| -> Vec<bool> {
+        let verdict = |row: &Row| if let Row::CrossCheck(row) = row { Some(row.p_value >= row.level) } else { None };
+        journal.rows().iter().filter_map(verdict).collect()
+    };
+    if verdicts(journal).len() < settings.tests() {
+        let progress = Progress::new(0);
+        let rows = check::law::run(&settings, |done, total| progress.at(done as u64, total as u64))?;
+        progress.finish();
+        let known: HashSet<String> = journal.rows().iter().filter_map(Row::key).collect();
+        for row in rows {
+            let row = Row::CrossCheck(CrossCheckRow { provenance: provenance.clone(), ..row });
+            if row.key().is_none_or(|key| !known.contains(&key)) {
+                journal.append(row)?;
+            }
+        }
+    }
+    let verdicts = verdicts(journal);
+    let refuted = verdicts.iter().filter(|agrees| !**agrees).count();
+    say(format_args!("{refuted} of {} tests refute that they have one law", verdicts.len()));
+    Ok(refuted == 0)
 }
 
 #[cfg(test)]
