@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
+use crate::gram::dot;
 use crate::permutation::generator;
 use file::{Table, read_table};
 pub use spec::Spec;
@@ -251,10 +252,6 @@ impl Dataset {
     pub fn labels(&self) -> &[f64] {
         &self.labels
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// `n` signs, each +1 or -1 with equal chance: arbitrary labels.

@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::condition::NOISE;
+use crate::gram::dot;
 use crate::population::population;
 use crate::{Architecture, Dataset, Gram, Kind};
 use chain::{BLOCK, Step};
@@ -198,10 +199,6 @@ impl Coordinates {
             _ => -0.5 * cross(a, b),
         })
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The smallest eigenvalue of a positive definite matrix, `None` of another: one over the largest of the inverse. Where rows and columns

@@ -22,6 +22,11 @@ pub fn symmetric_eigenvalues(entries: &[f64], n: usize) -> Vec<f64> {
     matrix.self_adjoint_eigenvalues(Side::Lower).expect("a finite symmetric matrix has eigenvalues")
 }
 
+/// The inner product, in order.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
 impl Gram {
     /// The matrix of zeros.
     pub fn zeros(n: usize) -> Self {

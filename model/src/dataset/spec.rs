@@ -6,6 +6,7 @@ use std::str::FromStr;
 use fathom_kernels::normal;
 
 use super::{Dataset, DatasetError, random_signs};
+use crate::gram::dot;
 
 /// Samples drawn from a seed, written `KIND:n=N,d=D`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ fn orthonormalise(rows: &mut [Vec<f64>]) {
         let row = &mut rest[0];
         for _ in 0..2 {
             for other in &*before {
-                let along: f64 = row.iter().zip(other).map(|(a, b)| a * b).sum();
+                let along = dot(row, other);
                 row.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
             }
             let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
