@@ -5,8 +5,8 @@ use crate::plan::apart;
 
 /// Upper bounds of the blocks: `mc x kc` of A and `kc x nc` of B. They change no bit of a result.
 ///
-/// To a convolution `mc` is pixels of the images, `kc` taps times channels, and `nc` filters; to its filters' gradient `kc` is pixels
-/// of dy, and the others say nothing.
+/// To a convolution of several taps `mc` is pixels of the images, `kc` taps times channels, and `nc` filters; with few channels `mc` alone says
+/// anything. To a filters' gradient `kc` is pixels of dy, and the others say nothing. One tap is a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocks {
     /// Rows of A in a block, which stays in the second-level cache.

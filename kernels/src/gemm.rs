@@ -27,7 +27,7 @@ pub enum Parallelism {
 pub struct Tuning {
     /// The instruction set.
     pub isa: Isa,
-    /// The most that a block may hold; `None` takes [`Blocks::for_caches`].
+    /// The most that a block may hold; `None` takes what the plan suggests, often [`Blocks::for_caches`].
     pub blocks: Option<Blocks>,
     /// How A is read, where its layout allows it: [`Reading::InPlace`] or [`Reading::Packed`]; others are as `None`.
     pub a: Option<Reading>,

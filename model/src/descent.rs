@@ -93,7 +93,7 @@ impl<T: Real> Descent<T> {
     pub fn with_delay(network: Network<T>, data: &Dataset, eta: f64, delay: usize) -> Self {
         assert!(delay > 0, "the weights take up steps after 1 of them at least");
         let inputs = Inputs::new(network.architecture(), data);
-        let steps = Steps::apply_to(&network).then(|| Steps::new(&network, &inputs, delay));
+        let steps = Steps::are_for(&network).then(|| Steps::new(&network, &inputs, delay));
         Self { network, inputs, data: data.clone(), eta, steps, seen: None }
     }
 

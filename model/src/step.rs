@@ -48,7 +48,7 @@ pub(crate) struct Steps<T> {
 
 impl<T: Real> Steps<T> {
     /// Whether the network is one of those that take such steps.
-    pub fn apply_to(network: &Network<T>) -> bool {
+    pub fn are_for(network: &Network<T>) -> bool {
         let patches = network.architecture().patches();
         patches.pixels() == 1 && patches.taps() == 1
     }

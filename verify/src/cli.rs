@@ -16,6 +16,7 @@ pub use self::bench::{
 };
 pub use self::train::TrainArgs;
 pub use self::width::{MergeArgs, WidthArgs};
+use crate::check::law;
 use crate::study::{Dimensions, is_fraction};
 
 /// Checks Fathom's numerics and measures how wide a network of a given depth must be.
@@ -72,11 +73,11 @@ pub struct CheckArgs {
     #[arg(long, conflicts_with_all = ["case", "every_value", "isa"])]
     pub law: bool,
     /// Starts in each sample of --law.
-    #[arg(long, default_value_t = 250, value_name = "N", requires = "law")]
+    #[arg(long, default_value_t = law::STARTS, value_name = "N", requires = "law")]
     #[arg(value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
     pub starts: u32,
     /// Widths of --law, from 4 up: of fewer rows than samples a Gram matrix is singular.
-    #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 2048], value_name = "LIST", requires = "law")]
+    #[arg(long, value_delimiter = ',', default_values_t = law::WIDTHS, value_name = "LIST", requires = "law")]
     #[arg(value_parser = clap::value_parser!(u32).range(4..))]
     pub widths: Vec<u32>,
     /// The seed of --law.

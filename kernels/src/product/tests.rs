@@ -2,14 +2,16 @@
 //! instruction set.
 
 use super::Product;
-use crate::cache::Caches;
+use crate::cache::{Caches, PAGE};
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::matrix::{LAYOUTS, Matrix};
 use crate::common::{SOME_CACHES, Source, assert_same_bits};
 use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use crate::gemm::{Tuning, gemm_tuned};
 use crate::scratch::guarded::{EDGE, LENT};
-use crate::{Blocks, ConvGeometry, Isa, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference};
+use crate::{
+    Blocks, ConvGeometry, Isa, MatMut, MatRef, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference,
+};
 
 /// How many shapes are tried.
 const SHAPES: usize = 80;
@@ -150,7 +152,7 @@ fn convolution_of_far_channels<T: Real>(source: &mut Source) -> usize {
         padding: [source.between(0, 1), source.between(0, 2)],
         dilation: [1, 1],
     };
-    let apart = 4096 / size_of::<T>();
+    let apart = PAGE / size_of::<T>();
     let (xs, o) = ([1, c, 4, w], source.choose(&[16, 32]));
     let [oh, ow] = geometry.output_size([4, w]).expect("the images are larger than the kernels");
     let (ws, ys) = ([o, c, geometry.kernel[0], geometry.kernel[1]], [1, o, oh, ow]);
@@ -183,6 +185,22 @@ fn copies_of_far_channels_stay_inside_their_rooms() {
     assert!(copied > 0);
 }
 
+/// Runs `call` with A, B and C between guard pages, whose C must become `expected`.
+fn guarded<T: Real>(
+    memory: &mut [Guarded<T>; 3],
+    [a, b, c]: [&Matrix<T>; 3],
+    (expected, edge): (&Matrix<T>, Edge),
+    case: &str,
+    call: impl FnOnce(MatRef<'_, T>, MatRef<'_, T>, MatMut<'_, T>),
+) {
+    let case = format!("{case} at its {edge:?}");
+    let [for_a, for_b, for_c] = memory;
+    let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
+    let found = for_c.place(&c.values, edge);
+    named(&case, || call(a.of(a_data), b.of(b_data), c.of_mut(found)));
+    assert_same_bits(found, &expected.values, || case.clone());
+}
+
 /// One product without a tuning, in layouts that the small path takes and in those that it does not.
 fn untuned_product<T: Real>([m, n, k]: [usize; 3], layouts: [usize; 3], [alpha, beta]: [f64; 2]) {
     let source = &mut Source::new((m * 131 + n * 17 + k) as u64);
@@ -194,17 +212,11 @@ fn untuned_product<T: Real>([m, n, k]: [usize; 3], layouts: [usize; 3], [alpha, 
     reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
     let mut memory = [&a, &b, &c].map(|matrix| Guarded::<T>::new(matrix.values.len()));
     for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
-        let case =
-            format!("{} {isa} {m}x{n}x{k} layouts {layouts:?} alpha {alpha} beta {beta} at its {edge:?}", T::NAME);
-        let [for_a, for_b, for_c] = &mut memory;
-        let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
-        let found = for_c.place(&c.values, edge);
-        let (a, b, kernel) = (a.of(a_data), b.of(b_data), crate::gemm::kernel(isa));
-        named(&case, || {
-            let view = c.of_mut(found);
-            crate::gemm::multiply(kernel, None, (alpha, a), b, (beta, view), Parallelism::Serial);
+        let case = format!("{} {isa} {m}x{n}x{k} layouts {layouts:?} alpha {alpha} beta {beta}", T::NAME);
+        guarded(&mut memory, [&a, &b, &c], (&expected, edge), &case, |a, b, c| {
+            let kernel = crate::gemm::kernel(isa);
+            crate::gemm::multiply(kernel, None, (alpha, a), b, (beta, c), Parallelism::Serial);
         });
-        assert_same_bits(found, &expected.values, || case.clone());
     }
 }
 
@@ -283,15 +295,10 @@ fn asking_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) {
     for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
         for reading in [None, Some(Reading::Streamed), Some(Reading::InPassing), Some(Reading::Packed)] {
             let tuning = Tuning { b: reading, caches: SOME_CACHES[1], ..Tuning::on(isa) };
-            let case = format!("{} {m}x{n}x{k} {:?} {tuning:?} at its {edge:?}", T::NAME, b.strides);
-            let [for_a, for_b, for_c] = &mut memory;
-            let (a_data, b_data) = (for_a.place(&a.values, edge), for_b.place(&b.values, edge));
-            let found = for_c.place(&c.values, edge);
-            named(&case, || {
-                let view = c.of_mut(found);
-                gemm_tuned(&tuning, T::ONE, a.of(a_data), b.of(b_data), T::ONE, view, Parallelism::Serial);
+            let case = format!("{} {m}x{n}x{k} {:?} {tuning:?}", T::NAME, b.strides);
+            guarded(&mut memory, [&a, &b, &c], (&expected, edge), &case, |a, b, c| {
+                gemm_tuned(&tuning, T::ONE, a, b, T::ONE, c, Parallelism::Serial);
             });
-            assert_same_bits(found, &expected.values, || case.clone());
         }
     }
 }

@@ -35,9 +35,13 @@ pub struct Settings {
     pub seed: u64,
 }
 
+/// The usual widths and starts.
+pub const WIDTHS: [u32; 3] = [64, 256, 2048];
+pub const STARTS: u32 = 250;
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { widths: vec![64, 256, 2048], starts: 250, seed: 1 }
+        Self { widths: WIDTHS.map(|width| width as usize).into(), starts: STARTS as usize, seed: 1 }
     }
 }
 

@@ -102,6 +102,7 @@ fn describe(args: &GramArgs, samples: &Samples, architecture: &Architecture) -> 
     let conditions = Conditions::of(architecture, &limit);
     let moments = architecture.moments();
     let n = samples.data.samples();
+    let theorem = condition::Theorem::on(architecture, n, conditions.lambda0, args.delta);
     let patches = architecture.patches();
     GramReport {
         schema: "fathom.gram/1",
@@ -125,19 +126,13 @@ fn describe(args: &GramArgs, samples: &Samples, architecture: &Architecture) -> 
             smoothness: moments.smoothness.is_finite().then_some(moments.smoothness),
             analytic: moments.analytic,
         },
-        theorem: condition::Theorem::on(architecture, n, conditions.lambda0, args.delta)
-            .filter(|_| conditions.resolved)
-            .map(|theorem| Theorem {
-                number: theorem.number,
-                delta: args.delta,
-                factor: theorem.factor,
-                largest: theorem.terms.iter().fold(0.0, |most, term| most.max(term.value)),
-                terms: theorem
-                    .terms
-                    .into_iter()
-                    .map(|term| Term { formula: term.formula, value: term.value })
-                    .collect(),
-            }),
+        theorem: theorem.filter(|_| conditions.resolved).map(|theorem| Theorem {
+            number: theorem.number,
+            delta: args.delta,
+            factor: theorem.factor,
+            largest: theorem.terms.iter().fold(0.0, |most, term| most.max(term.value)),
+            terms: theorem.terms.into_iter().map(|term| Term { formula: term.formula, value: term.value }).collect(),
+        }),
         kernel: rows(&limit.kernel),
         seed: args.data.seed,
         provenance: Provenance::here(),

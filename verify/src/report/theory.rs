@@ -39,11 +39,11 @@ pub fn figure(group: &Group<'_>, criterion: &str, findings: &[&Finding<'_>]) -> 
         subtitle: format!("{}, {}", group.setting(), failing(&predicted)),
         panels,
         key: entries,
-        caption: "Dotted: the width at which the Gram matrix's fluctuation, linearised around \
-                  infinite width, meets the criterion. It is computed from the activation and the data alone, with nothing \
-                  fitted to the points; the band reaches from the lowest to the highest end of the data sets' Monte Carlo intervals. It also reaches depths whose width no machine could run. The lemma's n²/λ₀² lacks \
-                  the constant that the paper does not state: compare slopes only. With skips λ₀ falls about as H⁻², so that this line \
-                  rises as H⁴."
+        caption: "Dotted: the width at which the Gram matrix's fluctuation, linearised around infinite width, meets the \
+                  criterion. It is computed from the activation and the data alone, with nothing fitted to the points, and also \
+                  reaches depths whose width no machine could run. The band reaches from the lowest to the highest end of the data \
+                  sets' Monte Carlo intervals. The lemma's n²/λ₀² lacks the constant that the paper does not state: compare slopes \
+                  only. With skips λ₀ falls about as H⁻², so that this line rises as H⁴."
             .to_owned(),
     };
     (!figure.panels.is_empty()).then_some(figure)
