@@ -21,12 +21,12 @@ impl Blocks {
     /// The sizes for elements of `element` bytes, products `k` deep and strips of `strip` columns. The chains start from
     /// C, so the deeper a block, the less often C is read and written: it is as deep as leaves a few rows of A their
     /// place, which is three eighths of the second level. The rest is for strips of B, which stream from there. A block of
-    /// B is a share of the third level that leaves room for other cores.
+    /// B is a share of the third level that leaves room for other cores, which may have blocks of their own, and for C.
     pub fn for_caches(caches: Caches, element: usize, k: usize, strip: usize) -> Self {
         let of_a = caches.l2 / 8 * 3 / element;
         let kc = even(k, (of_a / FEWEST_ROWS).max(128), 1);
         let mc = (of_a / kc).max(24);
-        let nc = (caches.l3.max(4 * caches.l2) / 4 / (element * kc)).max(4 * strip);
+        let nc = (caches.l3.max(4 * caches.l2) / 8 / (element * kc)).max(4 * strip);
         Self { mc, kc, nc }
     }
 

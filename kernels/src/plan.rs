@@ -80,6 +80,8 @@ pub(crate) struct Task {
     pub(crate) b_columns: bool,
     /// Whether C's columns are neighbours, so that kernels write to it directly.
     pub(crate) c_direct: bool,
+    /// Elements of the whole C, of which this may be a part for one of several threads.
+    pub(crate) c_elements: usize,
 }
 
 impl Task {
@@ -277,7 +279,7 @@ impl Task {
     /// Whether C is so large that a strip of all its rows goes to memory line by line before the next one follows. Rows of A that
     /// share sets cost more in a first level that would hold the others, when each strip reads them again.
     fn writes_far(&self, caches: Caches) -> bool {
-        let bytes = self.m * self.n * self.element;
+        let bytes = self.c_elements * self.element;
         match caches.are_tight() {
             true => bytes >= caches.l3 / 4,
             false => bytes >= caches.l3 / 2 && (self.a_row == 1 || !self.is_aliased(self.a_row)),

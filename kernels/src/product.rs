@@ -147,6 +147,7 @@ impl<T: Real> Product<T> {
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
+            c_elements: self.c.rows.len() * self.c.cols.len(),
         }
     }
 
