@@ -226,6 +226,11 @@ impl Task {
             }
             // Each tile's rows take a line for each element of depth, most of it for other tiles.
             (Reading::InPlace, _, true) if columns => Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual },
+            // A few rows of A, in long stretches, for the few strips that meet them.
+            (Reading::InPlace, ..) if self.is_narrow(caches, strip) => {
+                let kc = even(self.k, caches.l2 / FEW_LONG / 4 * 3 / self.element, 1);
+                Blocks { kc, mc: FEW_LONG, ..usual }
+            }
             // A large second level keeps many rows of A, so that strips may be short enough for the first.
             (_, Reading::InPassing, false) if caches.keep_a_block() && self.n > NARROW => {
                 Blocks { kc: usual.kc.min(caches.l1 / 4 * 3 / self.element / strip), mc: 256, ..usual }
@@ -242,6 +247,12 @@ impl Task {
     pub(crate) fn is_upright(&self, caches: Caches) -> bool {
         let &Self { m, n, k, element, .. } = self;
         self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
+    }
+
+    /// Whether rows of A come from afar for a few strips, past a first level that keeps nothing else meanwhile.
+    fn is_narrow(&self, caches: Caches, strip: usize) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        caches.are_tight() && self.a_row != 1 && (strip + 1..=NARROW).contains(&n) && m * k * element > caches.l2
     }
 
     /// Whether it is so in tall tiles.
@@ -361,6 +372,9 @@ const SOME_BYTES: usize = 768;
 const FEW_FOR_A_BYTE: usize = 4;
 /// Bytes of a row of B, up to which the transposed A had better stream past where the first level is small.
 const FEW_BESIDE: usize = 256;
+
+/// Rows of A in a block that few columns meet, as long as the second level can take.
+const FEW_LONG: usize = 48;
 
 /// The most columns that are few beside the rows of a tall product.
 const NARROW: usize = 128;
