@@ -255,27 +255,32 @@ macro_rules! exponential {
         #[inline(always)]
         pub fn silu_derivative<const K: usize>(x: Values<K>) -> Values<K> {
             // It is e (1 + e - y) / (1 + e)^2 at x = -y, with e = e^-y, and that less than 1 at x = y. 1 + e - y has a root; for
-            // a = -ln c near it, e = c e^(a - y), and for any b it is (1 + c - b) + (b - y) + c (e^(a - y) - 1), whose terms are small
-            // there; b is the first part of a. e is scaled: it is below the normal numbers before y e is.
-            const SCALE: $real = 4096.0;
+            // a = -ln c near it and its first part b, it is (1 + c - b) + (b - y) + c (e^(a - y) - 1), whose terms are small there.
+            // e is scaled: it is below the normal numbers before y e is.
             let (a, c) = SILU_ROOT;
             let y = x.abs().clamp(0.0, -LEAST_PRODUCT);
-            let (distance, lost) = two_sum(a[0].into(), -y);
+            let distance = a[0] - y;
+            // What the rounding lost where y is the larger; elsewhere that is next to nothing.
+            let lost = a[0] - (distance + y);
             let (n, r) = reduce(distance);
             let q = exp_m1(r + (lost + a[1]));
-            let scaled = q.mul_add(SCALE * c, SCALE * c) * power_of_two(n, HALF) * constant_power(-HALF);
-            let e = (1.0 / SCALE) * scaled;
-            let power = power_of_two(n, 0);
-            let is_close = distance.abs().less(0.25);
-            let far = (1.0 - y) + e;
-            let factor = is_close.select(power.mul_add(q, power - 1.0).mul_add(c, distance), far);
-            let factor_rest = is_close.select(c - (a[0] - 1.0), e - (far - (1.0 - y)));
-            let top = scaled * factor;
-            let top_rest = scaled.mul_add(factor_rest, scaled.mul_add(factor, -top));
+            let scaled_power = power_of_two(n, HALF);
+            let scaled = q.mul_add(c, c) * scaled_power;
+            let power = scaled_power * constant_power(-HALF);
+            let less = power.mul_add(q, power - 1.0);
+            let factor = less.mul_add(c, distance);
+            let factor_rest = less.mul_add(c, distance - factor) + (lost + (c - (a[0] - 1.0)));
+            let e = scaled * constant_power(-HALF);
             let bottom = 1.0 + e;
             let rest = e - (bottom - 1.0);
-            let (first, left, inverse) = quotient(top, bottom, rest);
-            let below = divide_again((first, left + top_rest, inverse), bottom, rest) * (1.0 / SCALE);
+            // 1 / (1 + e) = inverse (1 + missing)
+            let inverse = 1.0 / bottom;
+            let missing = (-inverse).mul_add(rest, (-inverse).mul_add(bottom, 1.0));
+            let (first, second) = (scaled * inverse, factor * inverse);
+            let second_rest = factor_rest.mul_add(inverse, factor.mul_add(inverse, -second));
+            let second_rest = (missing + missing).mul_add(second, second_rest);
+            let first_rest = scaled.mul_add(inverse, -first);
+            let below = first.mul_add(second, first.mul_add(second_rest, first_rest * second)) * constant_power(-HALF);
             x.more(0.0).select(1.0 - below, below)
         }
     };
