@@ -449,3 +449,32 @@ impl Plan {
         self.b == Reading::InPassing && self.order == Order::RowsInside
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_far_result_is_written_as_all_of_it() {
+        let caches = Caches { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 };
+        let part = |c_elements| Task {
+            m: 512,
+            n: 1024,
+            k: 2048,
+            element: 8,
+            a_in_place: true,
+            a_row: 2048,
+            a_depth: 1,
+            b_in_place: true,
+            b_row: 2048,
+            b_columns: false,
+            c_direct: true,
+            c_elements,
+        };
+        let inside = |task: Task| task.strips_inside(caches, TALL, 16);
+        assert!(inside(part(2048 * 2048)), "rows of a part of 32 MiB");
+        assert!(!inside(part(512 * 1024)), "rows of 4 MiB");
+        let larger = Caches { l3: 256 << 20, ..caches };
+        assert!(!part(2048 * 2048).strips_inside(larger, TALL, 16), "an eighth of the third level");
+    }
+}
