@@ -227,7 +227,7 @@ impl Task {
             // Each tile's rows take a line for each element of depth, most of it for other tiles.
             (Reading::InPlace, _, true) if columns => Blocks { kc: usual.kc.min(caches.l1 / 2 / LINE), ..usual },
             // A few rows of A, in long stretches, for the few strips that meet them.
-            (Reading::InPlace, ..) if self.is_narrow(caches, strip) => {
+            (Reading::InPlace, ..) if self.is_narrow(caches, (tall, strip)) => {
                 let kc = even(self.k, caches.l2 / FEW_LONG / 4 * 3 / self.element, 1);
                 Blocks { kc, mc: FEW_LONG, ..usual }
             }
@@ -249,15 +249,17 @@ impl Task {
         self.a_in_place && self.a_row == 1 && n <= NARROW && m >= 8 * n && m * k * element > caches.l2
     }
 
-    /// Whether rows of A come from afar for a few strips, past a first level that keeps nothing else meanwhile.
-    fn is_narrow(&self, caches: Caches, strip: usize) -> bool {
-        let &Self { m, n, k, element, .. } = self;
-        caches.are_tight() && self.a_row != 1 && (strip + 1..=NARROW).contains(&n) && m * k * element > caches.l2
-    }
-
     /// Whether it is so in tall tiles.
     fn is_tall_upright(&self, caches: Caches, tall: usize) -> bool {
         tall >= TALL && self.is_upright(caches)
+    }
+
+    /// Whether rows of A come from afar for a few strips, past a first level that keeps nothing else meanwhile; `(tall, strip)` is the
+    /// shape of a tile. (Flat tiles keep to depths that leave a few rows in the first level.)
+    fn is_narrow(&self, caches: Caches, (tall, strip): (usize, usize)) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        let few = (strip + 1..=NARROW).contains(&n);
+        tall >= TALL && caches.are_tight() && self.a_row != 1 && few && m * k * element > caches.l2
     }
 
     /// Whether a block of B had better stay in the second level, in wide strips.
