@@ -37,6 +37,7 @@ mod kernel;
 mod matrix;
 pub mod normal;
 mod pack;
+pub mod pages;
 pub mod peak;
 mod place;
 mod plan;

@@ -3,7 +3,7 @@
 //! Products are the kernels'. What is left (scaling, skips, the readout) uses plain operations in a fixed order: fused ones
 //! would be library calls here, where the build's base instructions have none.
 
-use fathom_kernels::{Finish, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal};
+use fathom_kernels::{Finish, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal, pages};
 
 use crate::{Architecture, Dataset};
 
@@ -83,7 +83,7 @@ impl<T: Real> Network<T> {
         assert!(width > 0, "a network must be at least 1 wide");
         let patches = architecture.patches();
         let draw = |stream: usize, len: usize| {
-            let mut entries = vec![T::ZERO; len];
+            let mut entries = pages::zeros(len);
             normal::fill(seed, stream as u64, 0, &mut entries);
             entries
         };
@@ -205,7 +205,7 @@ impl<T: Real> Network<T> {
                 skip: self.architecture.layer(h).skip.map(|reach| &*features[h - reach]),
             };
             let x = self.images(below, self.channels(h), n);
-            let [mut value, mut slope] = [0, 1].map(|_| vec![T::ZERO; self.width * n * p]);
+            let [mut value, mut slope] = [0, 1].map(|_| pages::zeros(self.width * n * p));
             conv::layer(&geometry, &finish, self.filters(h), x, (&mut value, &mut slope), self.parallelism);
             features.push(value);
             slopes.push(slope);

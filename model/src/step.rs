@@ -6,7 +6,7 @@
 
 use fathom_kernels::Finish;
 use fathom_kernels::dense::{self, Traces, Weights};
-use fathom_kernels::{MatMut, MatRef, Real, gemm};
+use fathom_kernels::{MatMut, MatRef, Real, gemm, pages};
 
 use crate::network::Inputs;
 use crate::tangent::columns_gram;
@@ -65,7 +65,7 @@ impl<T: Real> Steps<T> {
                 first_by_sample[i * size + c] = x;
             }
         }
-        let room = |len: usize| vec![vec![T::ZERO; len]; depth];
+        let room = |len: usize| (0..depth).map(|_| pages::zeros(len)).collect::<Vec<_>>();
         Self {
             samples: n,
             delay,
@@ -196,6 +196,6 @@ impl<T: Real> Steps<T> {
 
     /// Room for `len` numbers, of any value.
     fn room(&mut self, len: usize) -> Vec<T> {
-        self.spare.pop().unwrap_or_else(|| vec![T::ZERO; len])
+        self.spare.pop().unwrap_or_else(|| pages::zeros(len))
     }
 }
