@@ -55,7 +55,7 @@ pub(crate) fn compare<T: Real>(outputs: &[T], data: &Dataset) -> (Vec<T>, f64) {
 /// function of the width and the number of samples alone: fewer bytes move, and the sums that a weight is made of are
 /// rounded in another order than by [`Point::descend`].
 #[derive(Clone, Debug)]
-pub struct Descent<T> {
+pub struct Descent<T: Real> {
     network: Network<T>,
     inputs: Inputs<T>,
     data: Dataset,

@@ -3,19 +3,19 @@
 //! Products are the kernels'. What is left (scaling, skips, the readout) uses plain operations in a fixed order: fused ones
 //! would be library calls here, where the build's base instructions have none.
 
-use fathom_kernels::{Finish, MatMut, MatRef, Parallelism, Real, TensorMut, TensorRef, conv, normal, pages};
+use fathom_kernels::{Finish, MatMut, MatRef, Parallelism, Real, Room, TensorMut, TensorRef, conv, normal};
 
 use crate::{Architecture, Dataset};
 
 /// A network of one width, with its weights.
 #[derive(Clone, Debug)]
-pub struct Network<T> {
+pub struct Network<T: Real> {
     architecture: Architecture,
     width: usize,
     /// W^(h), `[m, d_{h-1}, patch rows, patch columns]`, for h = 1..=H.
-    weights: Vec<Vec<T>>,
+    weights: Vec<Room<T>>,
     /// a, `[m, p]`.
-    output: Vec<T>,
+    output: Room<T>,
     parallelism: Parallelism,
 }
 
@@ -83,7 +83,7 @@ impl<T: Real> Network<T> {
         assert!(width > 0, "a network must be at least 1 wide");
         let patches = architecture.patches();
         let draw = |stream: usize, len: usize| {
-            let mut entries = pages::zeros(len);
+            let mut entries = Room::zeros(len);
             normal::fill(seed, stream as u64, 0, &mut entries);
             entries
         };
@@ -127,7 +127,7 @@ impl<T: Real> Network<T> {
     /// A fingerprint of the weights: FNV-1a (64 bits) over the bits of W^(1), ..., W^(H) and a, each entry in eight bytes, low
     /// byte first.
     pub fn hash(&self) -> u64 {
-        let entries = self.weights.iter().chain([&self.output]).flatten();
+        let entries = self.weights.iter().chain([&self.output]).flat_map(|entries| &**entries);
         entries
             .flat_map(|w| w.bits().to_le_bytes())
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
@@ -205,7 +205,7 @@ impl<T: Real> Network<T> {
                 skip: self.architecture.layer(h).skip.map(|reach| &*features[h - reach]),
             };
             let x = self.images(below, self.channels(h), n);
-            let [mut value, mut slope] = [0, 1].map(|_| pages::zeros(self.width * n * p));
+            let [mut value, mut slope] = [0, 1].map(|_| vec![T::ZERO; self.width * n * p]);
             conv::layer(&geometry, &finish, self.filters(h), x, (&mut value, &mut slope), self.parallelism);
             features.push(value);
             slopes.push(slope);
@@ -256,7 +256,7 @@ impl<T: Real> Network<T> {
     }
 
     /// W^(1) to W^(H), taken out to be updated while the rest of the network is read.
-    pub(crate) fn parameters_mut(&mut self) -> &mut [Vec<T>] {
+    pub(crate) fn parameters_mut(&mut self) -> &mut [Room<T>] {
         &mut self.weights
     }
 

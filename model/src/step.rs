@@ -6,7 +6,7 @@
 
 use fathom_kernels::Finish;
 use fathom_kernels::dense::{self, Traces, Weights};
-use fathom_kernels::{MatMut, MatRef, Real, gemm, pages};
+use fathom_kernels::{MatMut, MatRef, Real, Room, gemm};
 
 use crate::network::Inputs;
 use crate::tangent::columns_gram;
@@ -25,25 +25,25 @@ const LANES: usize = 8;
 
 /// What steps keep: O(S m n H) numbers.
 #[derive(Clone, Debug)]
-pub(crate) struct Steps<T> {
+pub(crate) struct Steps<T: Real> {
     samples: usize,
     /// S.
     delay: usize,
     /// Steps that the weights have not taken up.
     pending: usize,
     /// x^(h) by channel, for h = 0..=H: `[d_h, N]`, the first n columns samples.
-    features: Vec<Vec<T>>,
+    features: Vec<Room<T>>,
     /// x^(h) by sample, for h = 0..=H: `[S, n, d_h]`, of the last steps.
-    by_sample: Vec<Vec<T>>,
+    by_sample: Vec<Room<T>>,
     /// What the rows of W^(h) move by, by sample, for h = 1..=H: `[S, n, m]`, of the last steps.
-    moves: Vec<Vec<T>>,
+    moves: Vec<Room<T>>,
     /// s_h sigma'(W^(h) x^(h-1)) by sample, `[n, m]`, for h = 1..=H; backward turns them into
     /// d f_i / d (W^(h) x_i^(h-1)).
-    slopes: Vec<Vec<T>>,
+    slopes: Vec<Room<T>>,
     /// What has come down to d f / d x^(h) so far, by sample, for h = 0..=H.
-    upstreams: Vec<Option<Vec<T>>>,
+    upstreams: Vec<Option<Room<T>>>,
     /// Room that upstreams leave and take.
-    spare: Vec<Vec<T>>,
+    spare: Vec<Room<T>>,
 }
 
 impl<T: Real> Steps<T> {
@@ -57,15 +57,15 @@ impl<T: Real> Steps<T> {
     pub fn new(network: &Network<T>, inputs: &Inputs<T>, delay: usize) -> Self {
         let (n, m, depth) = (inputs.samples(), network.width(), network.architecture().depth());
         let (size, columns) = (inputs.features().len() / n, n.next_multiple_of(LANES));
-        let mut first = vec![T::ZERO; size * columns];
-        let mut first_by_sample = vec![T::ZERO; delay * n * size];
+        let mut first = Room::zeros(size * columns);
+        let mut first_by_sample = Room::zeros(delay * n * size);
         for (c, channel) in inputs.features().chunks_exact(n).enumerate() {
             first[c * columns..][..n].copy_from_slice(channel);
             for (i, &x) in channel.iter().cycle().take(delay * n).enumerate() {
                 first_by_sample[i * size + c] = x;
             }
         }
-        let room = |len: usize| (0..depth).map(|_| pages::zeros(len)).collect::<Vec<_>>();
+        let room = |len: usize| vec![Room::zeros(len); depth];
         Self {
             samples: n,
             delay,
@@ -160,12 +160,13 @@ impl<T: Real> Steps<T> {
                 dense::backward(&weights, delta, beta, dx, network.parallelism());
                 self.upstreams[h - 1] = Some(below);
             }
+            if self.pending + 1 == self.delay {
+                // Nothing reads W^(h) any more, and it is still near.
+                self.take_up_layer(network, h, self.delay);
+            }
         }
         network.move_output(alpha, residuals, &self.features[depth]);
-        self.pending += 1;
-        if self.pending == self.delay {
-            self.take_up(network);
-        }
+        self.pending = (self.pending + 1) % self.delay;
     }
 
     /// Turns the slopes of layer h into the derivatives of each sample's output, and finds what its rows move by.
@@ -184,18 +185,23 @@ impl<T: Real> Steps<T> {
 
     /// Lets the weights take up all steps.
     pub fn take_up(&mut self, network: &mut Network<T>) {
-        let (rank, parallelism) = (std::mem::take(&mut self.pending) * self.samples, network.parallelism());
+        let steps = std::mem::take(&mut self.pending);
         for h in 1..=network.architecture().depth() {
-            let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);
-            let (m, d) = (network.width(), network.channels(h));
-            let moves = MatRef::row_major(&factors.1[..rank * m], rank, m).expect("whole rows");
-            let features = MatRef::row_major(&factors.0[..rank * d], rank, d).expect("whole rows");
-            gemm(T::ONE, moves.t(), features, T::ONE, network.matrix_mut(h), parallelism);
+            self.take_up_layer(network, h, steps);
         }
     }
 
+    /// Lets W^(h) take up the first `steps` of those that are kept.
+    fn take_up_layer(&self, network: &mut Network<T>, h: usize, steps: usize) {
+        let (rank, parallelism) = (steps * self.samples, network.parallelism());
+        let (m, d) = (network.width(), network.channels(h));
+        let moves = MatRef::row_major(&self.moves[h - 1][..rank * m], rank, m).expect("whole rows");
+        let features = MatRef::row_major(&self.by_sample[h - 1][..rank * d], rank, d).expect("whole rows");
+        gemm(T::ONE, moves.t(), features, T::ONE, network.matrix_mut(h), parallelism);
+    }
+
     /// Room for `len` numbers, of any value.
-    fn room(&mut self, len: usize) -> Vec<T> {
-        self.spare.pop().unwrap_or_else(|| pages::zeros(len))
+    fn room(&mut self, len: usize) -> Room<T> {
+        self.spare.pop().unwrap_or_else(|| Room::zeros(len))
     }
 }

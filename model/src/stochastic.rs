@@ -13,7 +13,7 @@ use crate::{Dataset, Network};
 /// A step moves all weights by -eta times the gradient of the *sum* 1/2 sum_i (f(x_i) - y_i)^2 over its batch, so that an
 /// epoch moves about as far as a step of full-batch descent with the same eta.
 #[derive(Clone, Debug)]
-pub struct StochasticDescent<T> {
+pub struct StochasticDescent<T: Real> {
     network: Network<T>,
     inputs: Inputs<T>,
     data: Dataset,

@@ -129,7 +129,7 @@ pub fn train<T: Real>(
 }
 
 /// Full-batch descent, a step a round, or stochastic descent, an epoch a round.
-enum Rounds<T> {
+enum Rounds<T: Real> {
     Full(Box<Descent<T>>),
     Stochastic(Box<StochasticDescent<T>>),
 }
