@@ -96,8 +96,9 @@ pub struct Kernel<T: 'static> {
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// `scan[NV - 1][MR - 1]`: for tiles whose columns are neighbouring pixels; see [`scanline`].
     pub(crate) scan: &'static [&'static [scanline::Scan<T>]],
-    /// A row or two times a matrix whose columns are contiguous; see [`crate::thin`].
+    /// A few rows, at most so many, times a matrix whose columns are contiguous; see [`crate::thin`].
     pub(crate) columns: unsafe fn(&Columns<T>),
+    pub(crate) columns_rows: usize,
     pub(crate) small: Small<T>,
     /// A few rows times a matrix that comes from far away; see [`crate::sweep`].
     pub(crate) sweep: Sweep<T>,

@@ -5,6 +5,7 @@ use crate::cache::{Caches, LINE, PAGE};
 use crate::gemm::Tuning;
 use crate::kernel::Kernel;
 use crate::sweep::MOST_ROWS;
+use crate::thin::IN_PLACE;
 
 /// Where the kernel reads an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,11 +97,12 @@ impl Task {
     }
 
     /// Whether the layouts allow `reading` of B in strips of so many vectors.
-    fn can_read_b(&self, reading: Reading, vectors: usize) -> bool {
+    fn can_read_b<T>(&self, reading: Reading, kernel: &Kernel<T>, vectors: usize) -> bool {
         match reading {
             Reading::InPlace | Reading::Streamed => self.b_in_place,
             Reading::InPassing => self.b_in_place && self.c_direct && vectors == 2,
-            Reading::Columns => self.is_turned() && self.m == 1,
+            Reading::Columns if self.m <= IN_PLACE => self.is_turned(),
+            Reading::Columns => self.b_columns && self.c_direct && self.m <= kernel.columns_rows,
             Reading::Packed => true,
         }
     }
@@ -116,7 +118,7 @@ impl Task {
         let many = k > FEW_WAYS && m >= enough;
         let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
-        if self.can_read_b(Reading::Columns, vectors) {
+        if self.can_read_b(Reading::Columns, kernel, vectors) && (m == 1 || n >= kernel.lanes) {
             Reading::Columns
         } else if self.asks(caches, kernel) {
             Reading::Streamed
@@ -396,7 +398,7 @@ impl Plan {
         let caches = caches.unwrap_or_else(Caches::of_this_core);
         let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
         let b_wish = task.best_of_b(caches, kernel, vectors);
-        let b_possible = |&reading: &Reading| task.can_read_b(reading, vectors);
+        let b_possible = |&reading: &Reading| task.can_read_b(reading, kernel, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let may_be_wide = match b {
             Reading::Streamed => order != Some(Order::StripsInside),

@@ -13,7 +13,7 @@ use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
 use crate::scratch::{size, with_scratch};
 use crate::small::{SHORT_TURN, is_small, small_turned};
-use crate::thin::Columns;
+use crate::thin::{BLOCK, Columns, IN_PLACE, places};
 use crate::tile::{Output, Way};
 
 mod rows;
@@ -77,7 +77,7 @@ impl<T: Real> Product<T> {
         // SAFETY: passed on from the caller.
         unsafe {
             if plan.b == Reading::Columns {
-                self.columns(kernel, rows.start, &cols);
+                self.columns(kernel, &rows, &cols);
             } else {
                 self.five_loops(kernel, &plan, rows, cols);
             }
@@ -121,7 +121,7 @@ impl<T: Real> Product<T> {
             } else if task.is_direct() {
                 (kernel.small)(run, (task.m, task.n));
             } else if task.is_turned() && task.m == 1 {
-                self.columns(kernel, row, cols);
+                self.columns(kernel, &(row..row + 1), cols);
             } else if task.is_turned() && task.k <= SHORT_TURN {
                 small_turned(kernel, run, (task.m, task.n), b.along.inner_stride());
             } else {
@@ -151,28 +151,45 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// Row `row` of A times a matrix whose columns are contiguous.
+    /// A few rows of A times a matrix whose columns are contiguous.
     ///
     /// # Safety
-    /// As [`Product::compute`]; A, B and C must be plain, and the rows of C contiguous.
-    unsafe fn columns(&self, kernel: &Kernel<T>, row: usize, cols: &Range<usize>) {
+    /// As [`Product::compute`]; B and C must be plain, and the rows of C contiguous. A must be plain, too, if the rows are up to
+    /// [`IN_PLACE`], of which there must not be more than `kernel` takes.
+    unsafe fn columns(&self, kernel: &Kernel<T>, rows: &Range<usize>, cols: &Range<usize>) {
         let Self { a, b, beta, c } = self;
+        let (m, depth) = (rows.len(), a.depth.len());
         let job = Columns {
-            m: 1,
+            m,
             n: cols.len(),
-            k: a.depth.len(),
-            a: a.at(row),
-            a_row: 0,
+            k: depth,
+            a: a.at(rows.start),
+            a_row: a.along.inner_stride(),
             a_depth: a.depth.inner_stride(),
             b: b.ptr.wrapping_offset(b.along.offset(cols.start)),
             b_column: b.along.inner_stride(),
             beta: *beta,
-            c: c.ptr.wrapping_offset(c.rows.offset(row) + c.cols.offset(cols.start)),
-            c_row: 0,
+            c: c.ptr.wrapping_offset(c.rows.offset(rows.start) + c.cols.offset(cols.start)),
+            c_row: c.rows.inner_stride(),
             c_column: 1,
         };
-        // SAFETY: passed on from the caller.
-        unsafe { (kernel.columns)(&job) };
+        if m <= IN_PLACE {
+            // SAFETY: passed on from the caller.
+            return unsafe { (kernel.columns)(&job) };
+        }
+        let places = places(m);
+        let most = (BLOCK / size_of::<T>() / places).min(depth);
+        with_scratch::<T, ()>([size(&[most, places]), 0], |[room, _]| {
+            for (k, len) in steps(0..depth, most) {
+                let beta = if k == 0 { job.beta } else { T::ONE };
+                let packed = Columns { a: room, a_row: 1, a_depth: places as isize, k: len, beta, ..job };
+                // SAFETY: passed on from the caller; the room holds so many columns of A.
+                unsafe {
+                    a.pack_panel(kernel, (rows.start, m), (k, len), (room, places));
+                    (kernel.columns)(&Columns { b: job.b.wrapping_add(k), ..packed });
+                }
+            }
+        });
     }
 
     /// # Safety

@@ -13,7 +13,7 @@ use crate::cache::{Caches, PAGE};
 use crate::kernel::prefetch;
 use crate::simd::{Simd, Transpose};
 
-/// `C <- A B + beta C` with up to [`MOST_ROWS`] rows.
+/// `C <- A B + beta C` with up to [`Transpose::ROWS`] rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<T> {
     pub(crate) m: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Columns<T> {
     pub(crate) k: usize,
     /// Element (0, 0) of A.
     pub(crate) a: *const T,
-    /// From a row of A to the next, and from a column.
+    /// From a row of A to the next, and from a column: 1 and [`places`] if there are more than [`IN_PLACE`] rows.
     pub(crate) a_row: isize,
     pub(crate) a_depth: isize,
     /// Element (0, 0) of B.
@@ -36,8 +36,16 @@ pub(crate) struct Columns<T> {
     pub(crate) c_column: isize,
 }
 
-/// The most rows.
-pub(crate) const MOST_ROWS: usize = 2;
+/// Up to so many rows, A is read where it is. The elements that more of them need at a step had better be neighbours.
+pub(crate) const IN_PLACE: usize = 2;
+
+/// The places that an element of A's rows has for each step along k, if there are more than [`IN_PLACE`] of them.
+pub(crate) fn places(rows: usize) -> usize {
+    rows.next_multiple_of(2)
+}
+
+/// Bytes of a packed A that meets all columns: with lines of B that pass, it leaves no more of a first level.
+pub(crate) const BLOCK: usize = 200 << 10;
 
 /// Bytes of vectors that are summed side by side: the chains of some hide the latency of others.
 const SIDE_BY_SIDE: usize = 128;
@@ -60,7 +68,7 @@ const FEW: usize = 2;
 ///
 /// # Safety
 /// The elements of A, B and C must be readable; C's must be writable, nobody else's, and initialised unless `beta` is 0. There
-/// must be 1 to [`MOST_ROWS`] rows.
+/// must be 1 to [`Transpose::ROWS`] rows.
 #[inline(always)]
 pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     // Of lines that are read in pieces, those that share a set of the cache push one another out.
@@ -70,7 +78,10 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
     if job.n * job.k * size_of::<T>() > Caches::of_this_core().l2 / 2 {
         most = most.min(STREAMS / S::LANES);
     }
-    let alone = if job.n % S::LANES <= FEW { job.n % S::LANES } else { 0 };
+    if job.m > IN_PLACE {
+        most = 1;
+    }
+    let alone = if job.m <= IN_PLACE && job.n % S::LANES <= FEW { job.n % S::LANES } else { 0 };
     for j in 0..alone {
         // SAFETY: a column of B.
         unsafe { one_by_one(job, j) };
@@ -87,8 +98,14 @@ pub(crate) unsafe fn columns<T: Real, S: Transpose<T>>(s: S, job: &Columns<T>) {
                 (1, 4..) => visits::<T, S, 1, 4>(s, job, from, lanes),
                 (1, 2..) => visits::<T, S, 1, 2>(s, job, from, lanes),
                 (1, _) => visits::<T, S, 1, 1>(s, job, from, lanes),
-                (_, 2..) => visits::<T, S, MOST_ROWS, 2>(s, job, from, lanes),
-                (_, _) => visits::<T, S, MOST_ROWS, 1>(s, job, from, lanes),
+                (2, 2..) => visits::<T, S, 2, 2>(s, job, from, lanes),
+                (2, _) => visits::<T, S, 2, 1>(s, job, from, lanes),
+                // An odd number of rows has the place of one more, whose sums nobody writes.
+                (3..=4, _) => visits::<T, S, 4, 1>(s, job, from, lanes),
+                (5..=6, _) => visits::<T, S, 6, 1>(s, job, from, lanes),
+                (7..=8, _) => visits::<T, S, 8, 1>(s, job, from, lanes),
+                (9..=10, _) => visits::<T, S, 10, 1>(s, job, from, lanes),
+                (_, _) => visits::<T, S, 12, 1>(s, job, from, lanes),
             };
         }
     }
@@ -106,7 +123,7 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
     first: usize,
     lanes: Range<usize>,
 ) -> usize {
-    let &Columns { k, b, b_column, beta, c, c_row, c_column, .. } = job;
+    let &Columns { m, k, b, b_column, beta, c, c_row, c_column, .. } = job;
     let visit = VISIT / size_of::<T>();
     let mut acc = [[s.splat(T::ZERO); M]; G];
     let group = S::LANES as isize * b_column;
@@ -118,7 +135,7 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
         let b = b.wrapping_offset(first as isize * b_column);
         if beta != T::ZERO {
             for (g, acc) in acc.iter_mut().enumerate() {
-                for (i, v) in acc.iter_mut().enumerate() {
+                for (i, v) in acc.iter_mut().enumerate().take(m) {
                     *v = s.mul(s.splat(beta), read(s, (c.offset(place(g, i)), c_column), lanes.end));
                 }
             }
@@ -134,20 +151,27 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
                 // Group by group: the compiler would mix them until it runs out of registers.
                 compiler_fence(SeqCst);
                 // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
-                if S::COLUMNS < visit {
+                let ahead = if S::COLUMNS < visit {
+                    AHEAD
+                } else if M > IN_PLACE {
+                    1
+                } else {
+                    0
+                };
+                if ahead > 0 {
                     for i in 0..S::LANES {
-                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
+                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(ahead * visit), 1);
                     }
                 }
                 for p in (0..visit).step_by(S::COLUMNS) {
-                    multiply(s, job, start + p, s.load_columns(b.add(p), b_column).as_ref(), acc);
+                    in_fours(s, job, start + p, s.load_columns(b.add(p), b_column).as_ref(), acc);
                 }
                 b = b.wrapping_offset(group);
             }
         }
         some(s, job, (b, lanes.end), whole..k, &mut acc);
         for (g, acc) in acc.iter().enumerate() {
-            for (i, &v) in acc.iter().enumerate() {
+            for (i, &v) in acc.iter().enumerate().take(m) {
                 write(s, (c.offset(place(g, i)), c_column), lanes.clone(), v);
             }
         }
@@ -174,7 +198,7 @@ unsafe fn some<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
             unsafe {
                 let b = b.offset((g * S::LANES) as isize * job.b_column).add(p);
                 if lanes == S::LANES && count == S::COLUMNS {
-                    multiply(s, job, p, s.load_columns(b, job.b_column).as_ref(), acc);
+                    in_fours(s, job, p, s.load_columns(b, job.b_column).as_ref(), acc);
                 } else if count <= FEW {
                     for q in 0..count {
                         multiply(s, job, p + q, &[read(s, (b.add(q), job.b_column), lanes)], acc);
@@ -211,6 +235,32 @@ unsafe fn one_by_one<T: Real>(job: &Columns<T>, j: usize) {
     }
 }
 
+/// As [`multiply`], four rows of B at a time: the compiler would keep more of them in memory.
+///
+/// # Safety
+/// As [`multiply`].
+#[inline(always)]
+unsafe fn in_fours<T: Real, S: Transpose<T>, const M: usize>(
+    s: S,
+    job: &Columns<T>,
+    p: usize,
+    rows_of_b: &[S::Vector],
+    acc: &mut [S::Vector; M],
+) {
+    let count = rows_of_b.len();
+    // SAFETY: passed on from the caller.
+    unsafe {
+        multiply(s, job, p, &rows_of_b[..count.min(4)], acc);
+        if count > 4 {
+            multiply(s, job, p + 4, &rows_of_b[4..8], acc);
+        }
+        if count > 8 {
+            multiply(s, job, p + 8, &rows_of_b[8..12], acc);
+            multiply(s, job, p + 12, &rows_of_b[12..], acc);
+        }
+    }
+}
+
 /// The multiply-adds of some rows of B, which are those from `p` on.
 ///
 /// # Safety
@@ -224,13 +274,14 @@ unsafe fn multiply<T: Real, S: Transpose<T>, const M: usize>(
     acc: &mut [S::Vector; M],
 ) {
     let mut sums = *acc;
-    let mut a = job.a.wrapping_offset(p as isize * job.a_depth);
+    let (a_row, a_depth) = if M > IN_PLACE { (1, M as isize) } else { (job.a_row, job.a_depth) };
+    let mut a = job.a.wrapping_offset(p as isize * a_depth);
     for &b in rows_of_b {
         for (i, sum) in sums.iter_mut().enumerate() {
             // SAFETY: passed on from the caller.
-            *sum = s.mul_add(s.splat(unsafe { *a.offset(i as isize * job.a_row) }), b, *sum);
+            *sum = s.mul_add(s.splat(unsafe { *a.offset(i as isize * a_row) }), b, *sum);
         }
-        a = a.wrapping_offset(job.a_depth);
+        a = a.wrapping_offset(a_depth);
     }
     *acc = sums;
 }

@@ -111,6 +111,7 @@ macro_rules! kernel_table {
                         &[$(scan::<T, $two, 2>),+],
                     ],
                     columns: columns::<T>,
+                    columns_rows: <$square as Transpose<T>>::ROWS,
                     small: small::<T>,
                     sweep: sweep::<T>,
                     deal: deal::<T>,

@@ -7,7 +7,7 @@ use crate::cache::Caches;
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::{Source, assert_same_bits};
 use crate::sweep;
-use crate::thin::{Columns, MOST_ROWS};
+use crate::thin::{Columns, IN_PLACE, places};
 use crate::{Isa, Real};
 
 /// Depths: none, one, a few, and more than a vector has lanes.
@@ -256,12 +256,12 @@ fn columns_stay_inside<T: Real>() {
             // The last are several visits deep.
             let depths = [0_usize, 1, 2, 5, 17, 50];
             for (n, k) in (1..=6 * kernel.lanes).flat_map(|n| depths.map(|k| (n, k))) {
-                let m = bench.source.between(1, MOST_ROWS);
+                let m = bench.source.between(1, kernel.columns_rows);
                 // Columns a few elements apart, whole lines, and what shares a set of the cache.
                 let [line, page] = [64, 4096].map(|bytes| bytes / size_of::<T>());
                 let b_column = bench.source.choose(&[k, k + 3, k.next_multiple_of(line), k.next_multiple_of(page)]);
-                let a_row = bench.source.between(1, 3);
-                let a_depth = m * a_row;
+                let a_row = if m > IN_PLACE { 1 } else { bench.source.between(1, 3) };
+                let a_depth = if m > IN_PLACE { places(m) } else { m * a_row };
                 let along = bench.source.between(0, 1) == 0;
                 let (c_row, c_column) = if along { (n, 1) } else { (1, m) };
                 let (a, b, c) = (bench.lines(k, a_depth, a_depth), bench.lines(n, k, b_column), bench.lines(m, n, n));

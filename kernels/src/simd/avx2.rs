@@ -116,6 +116,7 @@ impl Simd<f32> for Avx2 {
 impl Transpose<f32> for Avx2 {
     type Columns = [__m256; 4];
     const COLUMNS: usize = 4;
+    const ROWS: usize = 10;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f32, stride: isize) -> [__m256; 4] {
@@ -196,6 +197,7 @@ impl Simd<f64> for Avx2 {
 impl Transpose<f64> for Avx2 {
     type Columns = [__m256d; 2];
     const COLUMNS: usize = 2;
+    const ROWS: usize = 10;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f64, stride: isize) -> [__m256d; 2] {

@@ -170,6 +170,7 @@ macro_rules! squares {
     ($t:ident, $vector:ident, $lanes:literal, $mask:ident, $zero:ident, $load:ident, $load_some:ident, $columns:ident) => {
         type Columns = [$vector; $lanes];
         const COLUMNS: usize = $lanes;
+        const ROWS: usize = 12;
         const SOME_IS_FAST: bool = true;
 
         #[inline(always)]

@@ -125,6 +125,8 @@ pub(crate) trait Transpose<T: Real>: Simd<T> {
     type Columns: AsRef<[Self::Vector]>;
     /// How many.
     const COLUMNS: usize;
+    /// The most vectors of sums that fit the registers beside them.
+    const ROWS: usize;
     /// Whether some rows are read as fast as all of them.
     const SOME_IS_FAST: bool = false;
 

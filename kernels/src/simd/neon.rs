@@ -178,6 +178,7 @@ impl Simd<f64> for Neon {
 impl Transpose<f32> for Neon {
     type Columns = [float32x4_t; 4];
     const COLUMNS: usize = 4;
+    const ROWS: usize = 12;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f32, stride: isize) -> [float32x4_t; 4] {
@@ -212,6 +213,7 @@ impl Transpose<f32> for Neon {
 impl Transpose<f64> for Neon {
     type Columns = [float64x2_t; 2];
     const COLUMNS: usize = 2;
+    const ROWS: usize = 12;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const f64, stride: isize) -> [float64x2_t; 2] {

@@ -79,6 +79,7 @@ impl<T: Real> Window<T> for Portable {
 impl<T: Real> Transpose<T> for Portable {
     type Columns = [[T; LANES]; LANES];
     const COLUMNS: usize = LANES;
+    const ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn load_columns(self, p: *const T, stride: isize) -> [[T; LANES]; LANES] {
