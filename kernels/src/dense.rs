@@ -1,12 +1,18 @@
 //! One layer of a network on a few samples, forward and backward, with its weights moved no more often than they must be.
 //!
-//! Weights are `m x d`, row-major. Features come in two orders: *by channel* (`[channel, sample]`, samples on the lanes), as the
-//! forward product reads them, and *by sample* (`[sample, channel]`), which puts the channels on the lanes of everything
-//! backward: ten samples would leave most of a vector empty.
+//! Weights are `m x d`, row-major. Features and all that is made of them are *by sample* (`[sample, channel]`), which puts the
+//! channels on the lanes of everything backward, and of what comes after a product: ten samples would leave most of a vector
+//! empty. *By channel* (`[channel, sample]`) is how a layer reads its features on the way forward.
 
 use std::ops::Range;
 
-use crate::gemm::multiply;
+use crate::axis::Axis;
+use crate::kernel::Kernel;
+use crate::pack::Operand;
+use crate::product::Product;
+use crate::scratch::{size, with_scratch};
+use crate::thin::places;
+use crate::tile::Output;
 use crate::{Finish, Isa, MatMut, MatRef, Parallelism, Real, gemm, team};
 
 /// Weights that are the sum of a matrix and of updates that it has not taken up yet: `W + moves^T features`.
@@ -23,87 +29,216 @@ pub struct Weights<'a, T> {
 /// What a layer leaves behind on n samples.
 #[derive(Debug)]
 pub struct Traces<'a, T> {
-    /// `skip + scale sigma(W x)`, by channel: `m x N` with N >= n columns, of which the first n are samples. The others
-    /// make vectors whole.
+    /// `skip + scale sigma(W x)`: `n x m`.
     pub value: &'a mut [T],
-    /// The same by sample: `n x m`.
-    pub by_sample: &'a mut [T],
-    /// `scale sigma'(W x)` by sample: `n x m`.
+    /// `scale sigma'(W x)`: `n x m`.
     pub slope: &'a mut [T],
 }
 
-/// Up to this many samples, a thread finishes the rows of the product that it has just made.
+/// Up to this many samples, a thread finishes the channels of the product that it has just made.
 const FEW_SAMPLES: usize = 48;
-/// Channels whose traces are finished at once, and samples that are turned at once.
-const CHUNK: usize = 16;
+/// Samples on the lanes come in whole vectors of this many.
+const LANES: usize = 8;
+/// Channels and samples that are turned at once.
+const SQUARE: usize = 16;
+/// Bytes of a sample's channels that are finished at once.
+const STRETCH: usize = 4096;
 /// Threads take whole cache lines and whole tiles.
 const PIECE: usize = 48;
 
-/// Forward: W x, and everything that comes after it while its rows are in the first levels of cache.
-///
-/// `x` is by channel, `d x N`.
+/// Forward: W x, and everything that comes after it while it is in the first levels of cache. `x` is `n x d`.
 ///
 /// # Panics
-/// When a slice is not of its shape's size.
+/// When a matrix or a slice is not of its shape's size.
 pub fn forward<T: Real>(
     finish: &Finish<'_, T>,
     weights: &Weights<'_, T>,
-    x: &[T],
+    x: MatRef<'_, T>,
     traces: Traces<'_, T>,
     parallelism: Parallelism,
 ) {
     let (m, d, rank) = weights.shape();
-    assert!(d > 0 && x.len().is_multiple_of(d), "dense: {} features are not a number of samples of {d}", x.len());
-    let Traces { value, by_sample, slope } = traces;
-    let (columns, n) = (x.len() / d, by_sample.len() / m.max(1));
-    let lens = [value.len(), by_sample.len(), slope.len()];
-    assert!(
-        lens == [m * columns, m * n, m * n] && n <= columns,
-        "dense: traces of {lens:?} elements are not {m} channels of samples among {columns}"
-    );
-    assert!(finish.skip.is_none_or(|skip| skip.len() == value.len()), "dense: the skip is not of the value's shape");
-    if lens.contains(&0) {
+    let n = x.rows();
+    assert!(x.cols() == d, "dense: features of {} channels for W {m}x{d}", x.cols());
+    let lens = [traces.value.len(), traces.slope.len()];
+    assert!(lens == [n * m; 2], "dense: traces of {lens:?} elements are not {n} samples of {m} channels");
+    assert!(finish.skip.is_none_or(|skip| skip.len() == n * m), "dense: the skip is not of the value's shape");
+    if n * m == 0 {
         return;
     }
-    let x = MatRef::row_major(x, d, columns).expect("the columns were found from its length");
-    let along = weights.along(x, parallelism);
-    let product = |rows: Range<usize>, value: &mut [T], parallelism| {
-        weights.multiply(
-            &rows,
-            x,
-            &along,
-            MatMut::row_major(value, rows.len(), columns).expect("whole rows"),
-            parallelism,
-        );
-    };
-    let together = columns <= FEW_SAMPLES;
-    if !together {
-        product(0..m, value, parallelism);
-    }
-    let places = Places { value: value.as_mut_ptr(), by_sample: by_sample.as_mut_ptr(), slope: slope.as_mut_ptr() };
-    let places = Traced { places, m, n, columns };
-    let work = |rows: Range<usize>| {
-        // SAFETY: ranges of different pieces do not meet, and this is the only reference to their rows' values.
-        let value = unsafe { places.rows(&rows) };
-        if together {
-            product(rows.clone(), value, Parallelism::Serial);
+    let kernel = T::active_kernel();
+    let few = n <= kernel.columns_rows;
+    let columns = if few { places(n) } else { n.next_multiple_of(LANES) };
+    let room = [size(&[d + rank, columns]), if few { 0 } else { size(&[m, columns]) }];
+    with_scratch::<T, ()>(room, |[x_room, product]| {
+        let along = x_room.wrapping_add(d * columns);
+        let (value, slope) = (traces.value.as_mut_ptr(), traces.slope.as_mut_ptr());
+        let layer = Layer { kernel, weights, few, n, columns, x: x_room, along, product, value, slope };
+        // SAFETY: `x` holds the features; the room for them holds `d` rows, of which each piece writes its own.
+        in_pieces(d, d * n, parallelism, &|channels| unsafe { layer.turn(x, channels) });
+        if rank > 0 {
+            // SAFETY: the room has a place for all r rows or columns of it, and the features are in theirs.
+            unsafe {
+                layer.multiply(weights.features(), if few { (along, rank) } else { (along, columns) }, parallelism)
+            };
         }
-        let mut room = vec![T::ZERO; 2 * CHUNK * columns];
-        let (pre, slope) = room.split_at_mut(CHUNK * columns);
-        for (i, value) in value.chunks_mut(CHUNK * columns).enumerate() {
-            let (first, len) = (rows.start + i * CHUNK, value.len());
-            let skip = finish.skip.map(|skip| &skip[first * columns..first * columns + len]);
-            pre[..len].copy_from_slice(value);
-            finish.run(Isa::active(), &pre[..len], skip, value, &mut slope[..len]);
-            // SAFETY: as above; by sample, these are the same channels.
-            unsafe { places.scatter(first, value, &slope[..len]) };
+        let together = few || n <= FEW_SAMPLES;
+        if !together {
+            // SAFETY: the room for the product is this call's.
+            unsafe { layer.multiply_rows(0..m, parallelism) };
         }
-    };
-    let nanoseconds = if together { m * (d + rank) * columns / 40 } else { 3 * m * columns };
-    in_pieces(m, nanoseconds, parallelism, &work);
+        let nanoseconds = if together { m * (d + rank) * columns / 40 } else { 3 * m * columns };
+        in_pieces(m, nanoseconds, parallelism, &|rows| {
+            // SAFETY: pieces do not meet, and each writes its own channels and rows of the product.
+            unsafe {
+                if together {
+                    layer.multiply_rows(rows.clone(), Parallelism::Serial);
+                }
+                layer.finish(finish, rows);
+            }
+        });
+    });
 }
 
-/// Backward: `dx <- beta dx + delta W`; by sample, `delta` is `n x m` and `dx` `n x d`.
+/// A layer on its way forward. Up to as many samples as the kernels take rows, its product is made by sample, in the place
+/// of the value, with channels on the lanes; of more, by channel, with samples on the lanes, and is turned then.
+struct Layer<'a, T: 'static> {
+    kernel: &'static Kernel<T>,
+    weights: &'a Weights<'a, T>,
+    few: bool,
+    n: usize,
+    /// From a channel of `x` to the next, and of a product that is by channel.
+    columns: usize,
+    /// The features by channel, `d x columns`.
+    x: *mut T,
+    /// The features' products with the directions of the weights' updates: `n x r`, or `r x columns`.
+    along: *mut T,
+    /// `m x columns`, if by channel.
+    product: *mut T,
+    /// `n x m`.
+    value: *mut T,
+    slope: *mut T,
+}
+
+// SAFETY: threads write disjoint channels, as those who call its methods vouch for.
+unsafe impl<T: Sync> Sync for Layer<'_, T> {}
+
+impl<T: Real> Layer<'_, T> {
+    /// Writes some channels of the features to their room.
+    ///
+    /// # Safety
+    /// The channels must be this thread's alone, and the room large enough.
+    unsafe fn turn(&self, x: MatRef<'_, T>, channels: Range<usize>) {
+        let (along, depth) = (Axis::plain(self.n, x.row_stride()), Axis::plain(x.cols(), x.col_stride()));
+        let samples = Operand { ptr: x.as_ptr(), along, depth, scale: T::ONE };
+        let to = self.x.wrapping_add(channels.start * self.columns);
+        // SAFETY: the ranges lie inside the view; the caller vouches for the room.
+        unsafe { samples.pack_panel(self.kernel, (0, self.n), (channels.start, channels.len()), (to, self.columns)) };
+        for channel in channels {
+            for i in self.n..self.columns {
+                // SAFETY: a place that fills up a vector, in this channel's part of the room.
+                unsafe { *self.x.add(channel * self.columns + i) = T::ZERO };
+            }
+        }
+    }
+
+    /// Rows of a matrix, `d` wide, times the features, to `out`: by sample or by channel, with rows `step` apart.
+    ///
+    /// # Safety
+    /// All features must be in their room; `out` must have a place for the result, of this thread's alone.
+    unsafe fn multiply(&self, matrix: MatRef<'_, T>, (out, step): (*mut T, usize), parallelism: Parallelism) {
+        let (along, depth) =
+            (Axis::plain(matrix.rows(), matrix.row_stride()), Axis::plain(matrix.cols(), matrix.col_stride()));
+        let rows = Operand { ptr: matrix.as_ptr(), along, depth, scale: T::ONE };
+        let samples = if self.few { self.n } else { self.columns };
+        let features = Operand {
+            ptr: self.x.cast_const(),
+            along: Axis::plain(samples, 1),
+            depth: Axis::plain(matrix.cols(), self.columns),
+            scale: T::ONE,
+        };
+        // SAFETY: passed on from the caller.
+        unsafe { self.run((rows, features), T::ZERO, (out, step), parallelism) };
+    }
+
+    /// Some rows of `W + moves^T features` times the features: to the value if by sample, and to the product's room if by channel.
+    ///
+    /// # Safety
+    /// As [`Layer::multiply`]; and what is along the updates' features must be there.
+    unsafe fn multiply_rows(&self, rows: Range<usize>, parallelism: Parallelism) {
+        let (m, d, rank) = self.weights.shape();
+        let out = match self.few {
+            true => (self.value.wrapping_add(rows.start), m),
+            false => (self.product.wrapping_add(rows.start * self.columns), self.columns),
+        };
+        // SAFETY: passed on from the caller.
+        unsafe { self.multiply(self.weights.matrix.submatrix(rows.start, 0, rows.len(), d), out, parallelism) };
+        if rank > 0 {
+            let moves = Operand {
+                ptr: self.weights.moves[rows.start..].as_ptr(),
+                along: Axis::plain(rows.len(), 1),
+                depth: Axis::plain(rank, m),
+                scale: T::ONE,
+            };
+            let (samples, step, depth) = if self.few { (self.n, rank, 1) } else { (self.columns, 1, self.columns) };
+            let along = Operand {
+                ptr: self.along.cast_const(),
+                along: Axis::plain(samples, step),
+                depth: Axis::plain(rank, depth),
+                scale: T::ONE,
+            };
+            // SAFETY: as above.
+            unsafe { self.run((moves, along), T::ONE, out, parallelism) };
+        }
+    }
+
+    /// The product of something along the channels and something along the samples, as [`Layer::multiply`] writes it.
+    ///
+    /// # Safety
+    /// As [`Layer::multiply`].
+    unsafe fn run(
+        &self,
+        (channels, samples): (Operand<T>, Operand<T>),
+        beta: T,
+        (out, step): (*mut T, usize),
+        parallelism: Parallelism,
+    ) {
+        let (a, b) = if self.few { (samples, channels) } else { (channels, samples) };
+        let c = Output { ptr: out, rows: Axis::plain(a.along.len(), step), cols: Axis::plain(b.along.len(), 1) };
+        // SAFETY: passed on from the caller.
+        unsafe { Product { a, b, beta, c }.run(self.kernel, None, parallelism) };
+    }
+
+    /// What comes after the product of some rows.
+    ///
+    /// # Safety
+    /// The rows must be there, and they and their channels this thread's alone.
+    unsafe fn finish(&self, finish: &Finish<'_, T>, rows: Range<usize>) {
+        let (m, _, _) = self.weights.shape();
+        if !self.few {
+            for first in rows.clone().step_by(SQUARE) {
+                let (channels, from) = (SQUARE.min(rows.end - first), self.product.wrapping_add(first * self.columns));
+                for i in (0..self.n).step_by(SQUARE) {
+                    let (samples, to) = (SQUARE.min(self.n - i), self.value.wrapping_add(i * m + first));
+                    // SAFETY: entry (i, first + channel) of the value, from entry (channel, i) of the product.
+                    unsafe { (self.kernel.transpose)(from.add(i), self.columns as isize, channels, samples, to, m) };
+                }
+            }
+        }
+        let stretch = STRETCH / size_of::<T>();
+        let mut pre = vec![T::ZERO; stretch.min(rows.len())];
+        for (i, first) in (0..self.n).flat_map(|i| rows.clone().step_by(stretch).map(move |first| (i, first))) {
+            let (at, len) = (i * m + first, stretch.min(rows.end - first));
+            // SAFETY: these channels of a sample, which nobody else refers to.
+            let [value, slope] =
+                [self.value, self.slope].map(|to| unsafe { std::slice::from_raw_parts_mut(to.add(at), len) });
+            pre[..len].copy_from_slice(value);
+            finish.run(Isa::active(), &pre[..len], finish.skip.map(|skip| &skip[at..at + len]), value, slope);
+        }
+    }
+}
+
+/// Backward: `dx <- beta dx + delta W`; `delta` is `n x m` and `dx` `n x d`.
 ///
 /// # Panics
 /// If the shapes disagree.
@@ -135,35 +270,6 @@ impl<'a, T: Real> Weights<'a, T> {
         (m, d, rank)
     }
 
-    /// The features' products with `x`, `d x N`: `r x N`.
-    fn along(&self, x: MatRef<'_, T>, parallelism: Parallelism) -> Vec<T> {
-        let (_, _, rank) = self.shape();
-        let mut along = vec![T::ZERO; rank * x.cols()];
-        let out = MatMut::row_major(&mut along, rank, x.cols()).expect("just made");
-        gemm(T::ONE, self.features(), x, T::ZERO, out, parallelism);
-        along
-    }
-
-    /// Some rows of the weights times `x`, of which `along` is what [`Weights::along`] gives.
-    fn multiply(
-        &self,
-        rows: &Range<usize>,
-        x: MatRef<'_, T>,
-        along: &[T],
-        mut out: MatMut<'_, T>,
-        parallelism: Parallelism,
-    ) {
-        let (_, d, rank) = self.shape();
-        let kernel = T::active_kernel();
-        let matrix = self.matrix.submatrix(rows.start, 0, rows.len(), d);
-        multiply(kernel, None, (T::ONE, matrix), x, (T::ZERO, out.reborrow()), parallelism);
-        if rank > 0 {
-            let moves = self.moves().t().submatrix(rows.start, 0, rows.len(), rank);
-            let along = MatRef::row_major(along, rank, x.cols()).expect("its own size");
-            multiply(kernel, None, (T::ONE, moves), along, (T::ONE, out), parallelism);
-        }
-    }
-
     fn moves(&self) -> MatRef<'a, T> {
         let (m, _, rank) = self.shape();
         MatRef::row_major(self.moves, rank, m).expect("its shape was found from its length")
@@ -186,54 +292,5 @@ fn in_pieces(len: usize, nanoseconds: usize, parallelism: Parallelism, work: &(d
         && team::share(len.div_ceil(piece), nanoseconds, &|index| work(range(index)));
     if !shared {
         work(0..len);
-    }
-}
-
-/// Where traces begin.
-struct Places<T> {
-    value: *mut T,
-    by_sample: *mut T,
-    slope: *mut T,
-}
-
-/// Traces that threads write, each its own channels.
-struct Traced<T> {
-    places: Places<T>,
-    m: usize,
-    n: usize,
-    columns: usize,
-}
-
-// SAFETY: threads write disjoint channels.
-unsafe impl<T: Send> Sync for Traced<T> {}
-
-impl<T: Real> Traced<T> {
-    /// The values of some channels.
-    ///
-    /// # Safety
-    /// No other reference to them may live, and they must lie below m.
-    #[allow(clippy::mut_from_ref)] // the caller vouches for it
-    unsafe fn rows(&self, rows: &Range<usize>) -> &mut [T] {
-        let first = self.places.value.wrapping_add(rows.start * self.columns);
-        // SAFETY: the value is `m x columns`.
-        unsafe { std::slice::from_raw_parts_mut(first, rows.len() * self.columns) }
-    }
-
-    /// Writes channels from `first` on by sample.
-    ///
-    /// # Safety
-    /// They must lie below m and be this thread's alone.
-    unsafe fn scatter(&self, first: usize, value: &[T], slope: &[T]) {
-        let (transpose, channels) = (T::active_kernel().transpose, value.len() / self.columns);
-        for (traces, to) in [(value, self.places.by_sample), (slope, self.places.slope)] {
-            // A few samples at a time, so that the lines of both sides stay near.
-            for i in (0..self.n).step_by(CHUNK) {
-                let (count, to) = (CHUNK.min(self.n - i), to.wrapping_add(i * self.m + first));
-                // SAFETY: entry (i, first + channel) of an `n x m` array, from entry (channel, i) of one with more columns.
-                unsafe {
-                    transpose(traces.as_ptr().add(i), self.columns as isize, channels, count, to, self.m);
-                }
-            }
-        }
     }
 }

@@ -9,7 +9,7 @@ pub struct Finish<'a, T> {
     pub activation: Activation,
     /// s_h.
     pub scale: T,
-    /// What a skip adds, by channel; of the shape of the value.
+    /// What a skip adds; of the shape of the value.
     pub skip: Option<&'a [T]>,
 }
 

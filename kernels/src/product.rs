@@ -178,6 +178,10 @@ impl<T: Real> Product<T> {
             return unsafe { (kernel.columns)(&job) };
         }
         let places = places(m);
+        if m == places && (job.a_row, job.a_depth) == (1, places as isize) && a.scale == T::ONE {
+            // SAFETY: passed on from the caller; A lies as if it were packed.
+            return unsafe { (kernel.columns)(&job) };
+        }
         let most = (BLOCK / size_of::<T>() / places).min(depth);
         with_scratch::<T, ()>([size(&[most, places]), 0], |[room, _]| {
             for (k, len) in steps(0..depth, most) {

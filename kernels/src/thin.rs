@@ -151,20 +151,16 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
                 // Group by group: the compiler would mix them until it runs out of registers.
                 compiler_fence(SeqCst);
                 // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
-                let ahead = if S::COLUMNS < visit {
-                    AHEAD
-                } else if M > IN_PLACE {
-                    1
-                } else {
-                    0
-                };
-                if ahead > 0 {
-                    for i in 0..S::LANES {
-                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(ahead * visit), 1);
-                    }
+                if S::COLUMNS < visit {
+                    ask(s, b, b_column, AHEAD * visit);
                 }
                 for p in (0..visit).step_by(S::COLUMNS) {
-                    in_fours(s, job, start + p, s.load_columns(b.add(p), b_column).as_ref(), acc);
+                    let rows_of_b = s.load_columns(b.add(p), b_column);
+                    // Many sums leave it no time to see.
+                    if S::COLUMNS == visit && M > IN_PLACE {
+                        ask(s, b, b_column, visit);
+                    }
+                    in_fours(s, job, start + p, rows_of_b.as_ref(), acc);
                 }
                 b = b.wrapping_offset(group);
             }
@@ -177,6 +173,14 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
         }
     }
     G * lanes.len()
+}
+
+/// Asks for what comes `ahead` elements on in each of a vector's columns.
+#[inline(always)]
+fn ask<T: Real, S: Transpose<T>>(_: S, b: *const T, b_column: isize, ahead: usize) {
+    for i in 0..S::LANES {
+        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(ahead), 1);
+    }
 }
 
 /// A part of each chain that need not be a whole visit; the first column starts at `b`.

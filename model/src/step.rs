@@ -4,6 +4,8 @@
 //! S of these are kept as they are, W^(h) + moves^T features, and W^(h) takes them up together: S steps read it 2 S times
 //! and write it once. Gradients are never stored. In real arithmetic all S are the same descent.
 
+use std::ops::Range;
+
 use fathom_kernels::Finish;
 use fathom_kernels::dense::{self, Traces, Weights};
 use fathom_kernels::{MatMut, MatRef, Real, Room, gemm};
@@ -20,8 +22,6 @@ pub(crate) fn delay(width: usize, samples: usize) -> usize {
 }
 
 const MOST_DELAY: usize = 16;
-/// Columns of features by channel come in whole vectors of this many.
-const LANES: usize = 8;
 
 /// What steps keep: O(S m n H) numbers.
 #[derive(Clone, Debug)]
@@ -31,10 +31,8 @@ pub(crate) struct Steps<T: Real> {
     delay: usize,
     /// Steps that the weights have not taken up.
     pending: usize,
-    /// x^(h) by channel, for h = 0..=H: `[d_h, N]`, the first n columns samples.
-    features: Vec<Room<T>>,
     /// x^(h) by sample, for h = 0..=H: `[S, n, d_h]`, of the last steps.
-    by_sample: Vec<Room<T>>,
+    features: Vec<Room<T>>,
     /// What the rows of W^(h) move by, by sample, for h = 1..=H: `[S, n, m]`, of the last steps.
     moves: Vec<Room<T>>,
     /// s_h sigma'(W^(h) x^(h-1)) by sample, `[n, m]`, for h = 1..=H; backward turns them into
@@ -56,13 +54,11 @@ impl<T: Real> Steps<T> {
     /// From the network as it is, on `inputs`, with S = `delay`.
     pub fn new(network: &Network<T>, inputs: &Inputs<T>, delay: usize) -> Self {
         let (n, m, depth) = (inputs.samples(), network.width(), network.architecture().depth());
-        let (size, columns) = (inputs.features().len() / n, n.next_multiple_of(LANES));
-        let mut first = Room::zeros(size * columns);
-        let mut first_by_sample = Room::zeros(delay * n * size);
+        let size = inputs.features().len() / n;
+        let mut first = Room::zeros(delay * n * size);
         for (c, channel) in inputs.features().chunks_exact(n).enumerate() {
-            first[c * columns..][..n].copy_from_slice(channel);
             for (i, &x) in channel.iter().cycle().take(delay * n).enumerate() {
-                first_by_sample[i * size + c] = x;
+                first[i * size + c] = x;
             }
         }
         let room = |len: usize| vec![Room::zeros(len); depth];
@@ -70,8 +66,7 @@ impl<T: Real> Steps<T> {
             samples: n,
             delay,
             pending: 0,
-            features: std::iter::once(first).chain(room(m * columns)).collect(),
-            by_sample: std::iter::once(first_by_sample).chain(room(delay * n * m)).collect(),
+            features: std::iter::once(first).chain(room(delay * n * m)).collect(),
             moves: room(delay * n * m),
             slopes: room(n * m),
             upstreams: vec![None; depth + 1],
@@ -84,52 +79,56 @@ impl<T: Real> Steps<T> {
         self.delay
     }
 
-    /// W^(h) with the steps that it has not taken up.
+    /// W^(h) with the steps that it has not taken up, of which `features` and `moves` hold all that are kept.
     fn weights<'a>(
         network: &'a Network<T>,
         h: usize,
-        (by_sample, moves): (&'a [T], &'a [T]),
+        (features, moves): (&'a [T], &'a [T]),
         rank: usize,
     ) -> Weights<'a, T> {
         let matrix = network.matrix(h);
-        Weights { matrix, moves: &moves[..rank * matrix.rows()], features: &by_sample[..rank * matrix.cols()] }
+        Weights { matrix, moves: &moves[..rank * matrix.rows()], features: &features[..rank * matrix.cols()] }
+    }
+
+    /// Where the last step's part of a layer with so many channels is.
+    fn slot(&self, channels: usize) -> Range<usize> {
+        let size = self.samples * channels;
+        self.pending * size..(self.pending + 1) * size
+    }
+
+    /// x^(h) as [`Steps::forward`] has left it: `[n, d_h]`.
+    fn last_features(&self, h: usize) -> &[T] {
+        let channels = self.features[h].len() / (self.delay * self.samples);
+        &self.features[h][self.slot(channels)]
     }
 
     /// Runs the recurrence. Returns f, for each sample.
     pub fn forward(&mut self, network: &Network<T>) -> Vec<T> {
         let (architecture, n, m) = (network.architecture(), self.samples, network.width());
-        let slot = self.pending * n * m..(self.pending + 1) * n * m;
         for h in 1..=architecture.depth() {
+            let (here, x_here, d) = (self.slot(m), self.slot(network.channels(h)), network.channels(h));
             let (below, above) = self.features.split_at_mut(h);
-            let (below_by_sample, above_by_sample) = self.by_sample.split_at_mut(h);
             let finish = Finish {
                 activation: architecture.activation(),
                 scale: network.scale(h),
-                skip: architecture.layer(h).skip.map(|reach| &*below[h - reach]),
+                skip: architecture.layer(h).skip.map(|reach| &below[h - reach][here.clone()]),
             };
-            let traces = Traces {
-                value: &mut above[0],
-                by_sample: &mut above_by_sample[0][slot.clone()],
-                slope: &mut self.slopes[h - 1],
-            };
-            let factors = (&*below_by_sample[h - 1], &*self.moves[h - 1]);
-            let weights = Self::weights(network, h, factors, self.pending * n);
-            dense::forward(&finish, &weights, &below[h - 1], traces, network.parallelism());
+            let traces = Traces { value: &mut above[0][here], slope: &mut self.slopes[h - 1] };
+            let weights = Self::weights(network, h, (&below[h - 1], &self.moves[h - 1]), self.pending * n);
+            let x = MatRef::row_major(&below[h - 1][x_here], n, d).expect("a place of its size");
+            dense::forward(&finish, &weights, x, traces, network.parallelism());
         }
-        let top = &self.features[architecture.depth()];
-        let mut outputs = network.readout(top, top.len() / m);
-        outputs.truncate(n);
-        outputs
+        readout(self.last_features(architecture.depth()), network.output())
     }
 
     /// G^(H) at the point that [`Steps::forward`] has seen.
     pub fn last_gram(&self, network: &Network<T>) -> Gram {
         let (depth, n, m) = (network.architecture().depth(), self.samples, network.width());
-        let (slopes, below) = (&self.slopes[depth - 1], &self.features[depth - 1]);
+        let (slopes, below) = (&self.slopes[depth - 1], self.last_features(depth - 1));
         let by_channel = |r: usize| (0..n).map(move |i| slopes[i * m + r] * network.output()[r]);
         let deltas: Vec<T> = (0..m).flat_map(by_channel).collect();
-        let columns = below.len() / network.channels(depth);
-        let below: Vec<T> = below.chunks_exact(columns).flat_map(|row| &row[..n]).copied().collect();
+        let d = network.channels(depth);
+        let below: Vec<T> = (0..d).flat_map(|c| (0..n).map(move |i| below[i * d + c])).collect();
         columns_gram(&deltas, n).block_sums_of_product(&columns_gram(&below, n), 1)
     }
 
@@ -155,7 +154,7 @@ impl<T: Real> Steps<T> {
                 };
                 let delta = MatRef::row_major(&self.slopes[h - 1], n, m).expect("a room of its size");
                 let dx = MatMut::row_major(&mut below, n, m).expect("a room of its size");
-                let factors = (&*self.by_sample[h - 1], &*self.moves[h - 1]);
+                let factors = (&*self.features[h - 1], &*self.moves[h - 1]);
                 let weights = Self::weights(network, h, factors, self.pending * n);
                 dense::backward(&weights, delta, beta, dx, network.parallelism());
                 self.upstreams[h - 1] = Some(below);
@@ -165,7 +164,7 @@ impl<T: Real> Steps<T> {
                 self.take_up_layer(network, h, self.delay);
             }
         }
-        network.move_output(alpha, residuals, &self.features[depth]);
+        move_output(network.output_mut(), alpha, residuals, self.last_features(depth));
         self.pending = (self.pending + 1) % self.delay;
     }
 
@@ -196,12 +195,39 @@ impl<T: Real> Steps<T> {
         let (rank, parallelism) = (steps * self.samples, network.parallelism());
         let (m, d) = (network.width(), network.channels(h));
         let moves = MatRef::row_major(&self.moves[h - 1][..rank * m], rank, m).expect("whole rows");
-        let features = MatRef::row_major(&self.by_sample[h - 1][..rank * d], rank, d).expect("whole rows");
+        let features = MatRef::row_major(&self.features[h - 1][..rank * d], rank, d).expect("whole rows");
         gemm(T::ONE, moves.t(), features, T::ONE, network.matrix_mut(h), parallelism);
     }
 
     /// Room for `len` numbers, of any value.
     fn room(&mut self, len: usize) -> Room<T> {
         self.spare.pop().unwrap_or_else(|| Room::zeros(len))
+    }
+}
+
+/// f_i = <a, x_i>, with x `[n, m]`: one sum in the order of the channels, as [`Network::readout`] has it.
+fn readout<T: Real>(x: &[T], output: &[T]) -> Vec<T> {
+    let mut outputs = vec![T::ZERO; x.len() / output.len()];
+    // Several samples at once: each sum waits for its last term.
+    for (outputs, x) in outputs.chunks_mut(SIDE_BY_SIDE).zip(x.chunks(SIDE_BY_SIDE * output.len())) {
+        for (r, &a) in output.iter().enumerate() {
+            for (f, x) in outputs.iter_mut().zip(x.chunks_exact(output.len())) {
+                *f = *f + a * x[r];
+            }
+        }
+    }
+    outputs
+}
+
+/// Samples that are read out side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// a moves by alpha times the gradient of the loss, r = f - y, with x^(H) `[n, m]`: as [`Network::move_output`].
+fn move_output<T: Real>(output: &mut [T], alpha: T, residuals: &[T], x: &[T]) {
+    for (&residual, x) in residuals.iter().zip(x.chunks_exact(output.len())) {
+        let step = alpha * residual;
+        for (a, &x) in output.iter_mut().zip(x) {
+            *a = *a + step * x;
+        }
     }
 }
