@@ -10,7 +10,7 @@ use std::sync::atomic::compiler_fence;
 
 use crate::Real;
 use crate::cache::{Caches, PAGE};
-use crate::kernel::prefetch;
+use crate::kernel::{prefetch, prefetch_far};
 use crate::simd::{Simd, Transpose};
 
 /// `C <- A B + beta C` with up to [`Transpose::ROWS`] rows.
@@ -152,13 +152,21 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
                 compiler_fence(SeqCst);
                 // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
                 if S::COLUMNS < visit {
-                    ask(s, b, b_column, AHEAD * visit);
+                    for i in 0..S::LANES {
+                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
+                    }
                 }
                 for p in (0..visit).step_by(S::COLUMNS) {
                     let rows_of_b = s.load_columns(b.add(p), b_column);
-                    // Many sums leave it no time to see.
-                    if S::COLUMNS == visit && M > IN_PLACE {
-                        ask(s, b, b_column, visit);
+                    // Many sums leave it no time to see, and the lines of the next columns come from the second level then.
+                    if M > IN_PLACE && p == 0 {
+                        for i in 0..S::LANES {
+                            let column = b.wrapping_offset(i as isize * b_column);
+                            if S::COLUMNS == visit {
+                                prefetch(column.wrapping_add(visit), 1);
+                            }
+                            prefetch_far(column.wrapping_offset(group), 1);
+                        }
                     }
                     in_fours(s, job, start + p, rows_of_b.as_ref(), acc);
                 }
@@ -173,14 +181,6 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
         }
     }
     G * lanes.len()
-}
-
-/// Asks for what comes `ahead` elements on in each of a vector's columns.
-#[inline(always)]
-fn ask<T: Real, S: Transpose<T>>(_: S, b: *const T, b_column: isize, ahead: usize) {
-    for i in 0..S::LANES {
-        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(ahead), 1);
-    }
 }
 
 /// A part of each chain that need not be a whole visit; the first column starts at `b`.
