@@ -107,8 +107,14 @@ impl Task {
         }
     }
 
+    /// Whether B is best read column by column. Of the lanes of the last vector, few may idle.
+    pub(crate) fn reads_columns<T>(&self, kernel: &Kernel<T>) -> bool {
+        let lanes = self.n.next_multiple_of(kernel.lanes);
+        self.can_read_b(Reading::Columns, kernel, 1) && (self.m == 1 || 4 * lanes <= 5 * self.n)
+    }
+
     /// How B is best read in strips of `vectors` vectors, if its layout allows it.
-    fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>, vectors: usize) -> Reading {
+    fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>) -> Reading {
         let &Self { m, n, k, element, .. } = self;
         let (bytes, tall) = (k * n * element, kernel.whole[1].len());
         let wide = self.is_wide(caches, kernel);
@@ -118,7 +124,7 @@ impl Task {
         let many = k > FEW_WAYS && m >= enough;
         let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
-        if self.can_read_b(Reading::Columns, kernel, vectors) && (m == 1 || n >= kernel.lanes) {
+        if self.reads_columns(kernel) {
             Reading::Columns
         } else if self.asks(caches, kernel) {
             Reading::Streamed
@@ -397,7 +403,7 @@ impl Plan {
         let Tuning { blocks, a: a_forced, b: b_forced, order, caches, .. } = tuning.copied().unwrap_or_default();
         let caches = caches.unwrap_or_else(Caches::of_this_core);
         let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
-        let b_wish = task.best_of_b(caches, kernel, vectors);
+        let b_wish = task.best_of_b(caches, kernel);
         let b_possible = |&reading: &Reading| task.can_read_b(reading, kernel, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let may_be_wide = match b {

@@ -12,7 +12,7 @@ use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
 use crate::scratch::{size, with_scratch};
-use crate::small::{SHORT_TURN, is_small, small_turned};
+use crate::small::{LONG_TURN, SHORT_TURN, is_small, small_turned};
 use crate::thin::{BLOCK, Columns, IN_PLACE, places};
 use crate::tile::{Output, Way};
 
@@ -120,8 +120,8 @@ impl<T: Real> Product<T> {
                 (kernel.sweep)(run, (task.m, task.n));
             } else if task.is_direct() {
                 (kernel.small)(run, (task.m, task.n));
-            } else if task.is_turned() && task.m == 1 {
-                self.columns(kernel, &(row..row + 1), cols);
+            } else if task.reads_columns(kernel) && (task.m == 1 || task.k >= LONG_TURN) {
+                self.columns(kernel, &(row..row + task.m), cols);
             } else if task.is_turned() && task.k <= SHORT_TURN {
                 small_turned(kernel, run, (task.m, task.n), b.along.inner_stride());
             } else {

@@ -77,6 +77,9 @@ pub(crate) unsafe fn small_turned<T: Real>(
 /// Up to this depth, a transposed strip leaves half the first level of cache to other things.
 pub(crate) const SHORT_TURN: usize = 160;
 
+/// From this depth on, few rows had better meet transposed columns in registers.
+pub(crate) const LONG_TURN: usize = 64;
+
 /// How the strips of B are transposed.
 #[derive(Clone, Copy)]
 struct Turn<T> {

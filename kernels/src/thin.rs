@@ -10,7 +10,7 @@ use std::sync::atomic::compiler_fence;
 
 use crate::Real;
 use crate::cache::{Caches, PAGE};
-use crate::kernel::{prefetch, prefetch_far};
+use crate::kernel::{opaque_here, prefetch, prefetch_far};
 use crate::simd::{Simd, Transpose};
 
 /// `C <- A B + beta C` with up to [`Transpose::ROWS`] rows.
@@ -150,6 +150,8 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
             for acc in &mut acc {
                 // Group by group: the compiler would mix them until it runs out of registers.
                 compiler_fence(SeqCst);
+                // So that the places of columns are computed where they are used, not kept on the stack.
+                let b_column = if M > IN_PLACE { opaque_here(b_column) } else { b_column };
                 // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
                 if S::COLUMNS < visit {
                     for i in 0..S::LANES {
