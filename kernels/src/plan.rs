@@ -81,6 +81,8 @@ pub(crate) struct Task {
     pub(crate) b_columns: bool,
     /// Whether C's columns are neighbours, so that kernels write to it directly.
     pub(crate) c_direct: bool,
+    /// Whether C's rows are an even step apart.
+    pub(crate) c_even: bool,
     /// Elements of the whole C, of which this may be a part for one of several threads.
     pub(crate) c_elements: usize,
 }
@@ -101,16 +103,19 @@ impl Task {
         match reading {
             Reading::InPlace | Reading::Streamed => self.b_in_place,
             Reading::InPassing => self.b_in_place && self.c_direct && vectors == 2,
-            Reading::Columns if self.m <= IN_PLACE => self.is_turned(),
-            Reading::Columns => self.b_columns && self.c_direct && self.m <= kernel.columns_rows,
+            Reading::Columns if self.m <= IN_PLACE => self.is_turned() && (self.m == 1 || self.c_even),
+            Reading::Columns => self.b_columns && self.c_direct && self.c_even && self.m <= kernel.columns_rows,
             Reading::Packed => true,
         }
     }
 
-    /// Whether B is best read column by column. Of the lanes of the last vector, few may idle.
-    pub(crate) fn reads_columns<T>(&self, kernel: &Kernel<T>) -> bool {
-        let lanes = self.n.next_multiple_of(kernel.lanes);
-        self.can_read_b(Reading::Columns, kernel, 1) && (self.m == 1 || 4 * lanes <= 5 * self.n)
+    /// Whether B is best read column by column. Of the lanes of the last vector, few may idle; and of a B that is near, short vectors
+    /// read so little at once that a packed copy is faster.
+    pub(crate) fn reads_columns<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+        let &Self { m, n, k, element, .. } = self;
+        let full = 4 * n.next_multiple_of(kernel.lanes) <= 5 * n;
+        let far = kernel.lanes * element >= LINE || k * n * element > caches.l2 / 2;
+        self.can_read_b(Reading::Columns, kernel, 1) && (m == 1 || full && far)
     }
 
     /// How B is best read in strips of `vectors` vectors, if its layout allows it.
@@ -124,7 +129,7 @@ impl Task {
         let many = k > FEW_WAYS && m >= enough;
         let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
-        if self.reads_columns(kernel) {
+        if self.reads_columns(caches, kernel) {
             Reading::Columns
         } else if self.asks(caches, kernel) {
             Reading::Streamed
@@ -479,6 +484,7 @@ mod tests {
             b_row: 2048,
             b_columns: false,
             c_direct: true,
+            c_even: true,
             c_elements,
         };
         let inside = |task: Task| task.strips_inside(caches, TALL, 16);

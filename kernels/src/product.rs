@@ -6,6 +6,7 @@ use std::ptr::null_mut;
 
 use crate::Real;
 use crate::block::Blocks;
+use crate::cache::Caches;
 use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
 use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
@@ -120,7 +121,7 @@ impl<T: Real> Product<T> {
                 (kernel.sweep)(run, (task.m, task.n));
             } else if task.is_direct() {
                 (kernel.small)(run, (task.m, task.n));
-            } else if task.reads_columns(kernel) && (task.m == 1 || task.k >= LONG_TURN) {
+            } else if task.reads_columns(Caches::of_this_core(), kernel) && (task.m == 1 || task.k >= LONG_TURN) {
                 self.columns(kernel, &(row..row + task.m), cols);
             } else if task.is_turned() && task.k <= SHORT_TURN {
                 small_turned(kernel, run, (task.m, task.n), b.along.inner_stride());
@@ -147,6 +148,7 @@ impl<T: Real> Product<T> {
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
+            c_even: self.c.rows.is_plain(),
             c_elements: self.c.rows.len() * self.c.cols.len(),
         }
     }

@@ -44,7 +44,8 @@ pub(crate) fn places(rows: usize) -> usize {
     rows.next_multiple_of(2)
 }
 
-/// Bytes of a packed A that meets all columns: with lines of B that pass, it leaves no more of a first level.
+/// Bytes of a packed A that meets all columns before the next part of it does. It comes from the second level; B, from further
+/// away, comes in the longer stretches.
 pub(crate) const BLOCK: usize = 200 << 10;
 
 /// Bytes of vectors that are summed side by side: the chains of some hide the latency of others.

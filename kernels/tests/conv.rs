@@ -84,6 +84,43 @@ fn same_bits_as_the_textbook_loops_on_random_geometry() {
     }
 }
 
+/// A few pixels whose channels are innermost, in images with gaps between their rows: few rows of C, an uneven step apart, meet
+/// filters whose columns are contiguous.
+fn few_pixels<T: Real>(source: &mut Source, size: [usize; 2]) {
+    let geometry = ConvGeometry { kernel: [1, 1], stride: [1; 2], padding: [0; 2], dilation: [1, 1] };
+    let (n, c, o) = (2, 70, 96);
+    let gaps = |channels: usize| {
+        let row = (size[1] + 1) * channels;
+        let strides = [(size[0] + 2) * row, 1, row, channels];
+        (strides, n * strides[0])
+    };
+    let ((xs, x_len), (ys, y_len)) = (gaps(c), gaps(o));
+    let (x, w, y) = (source.values::<T>(x_len), source.values::<T>(o * c), source.values::<T>(y_len));
+    let vx = TensorRef::strided(&x, [n, c, size[0], size[1]], xs).unwrap();
+    let vw = TensorRef::dense(&w, [o, c, 1, 1]).unwrap();
+    let shape = [n, o, size[0], size[1]];
+    let mut expected = y.clone();
+    let to = TensorMut::strided(&mut expected, shape, ys).unwrap();
+    reference::conv_forward(&geometry, T::ONE, vw, vx, T::ONE, to);
+    for isa in Isa::available() {
+        for b in [None, Some(Reading::Columns)] {
+            let tuning = Tuning { b, ..Tuning::on(isa) };
+            let mut found = y.clone();
+            let to = TensorMut::strided(&mut found, shape, ys).unwrap();
+            forward_tuned(&tuning, &geometry, (T::ONE, vw), vx, (T::ONE, to), Parallelism::Serial);
+            assert_same_bits(&found, &expected, || format!("{} {isa} {size:?} {b:?}", T::NAME));
+        }
+    }
+}
+
+#[test]
+fn same_bits_for_a_few_pixels_with_gaps_between_their_rows() {
+    for size in [[1, 1], [1, 2], [2, 1], [2, 2], [3, 2], [1, 5], [2, 4]] {
+        few_pixels::<f32>(&mut Source::new(12), size);
+        few_pixels::<f64>(&mut Source::new(13), size);
+    }
+}
+
 /// One tap, and images whose channels are innermost: the rows of C lie an uneven step apart, so that a kernel computes one tile at a
 /// time while it packs, or asks for, the next strip of B.
 fn one_tap<T: Real>(source: &mut Source, (stride, padding): (usize, usize)) {
