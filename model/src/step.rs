@@ -212,7 +212,7 @@ fn readout<T: Real>(x: &[T], output: &[T]) -> Vec<T> {
     for (outputs, x) in outputs.chunks_mut(SIDE_BY_SIDE).zip(x.chunks(SIDE_BY_SIDE * output.len())) {
         for (r, &a) in output.iter().enumerate() {
             for (f, x) in outputs.iter_mut().zip(x.chunks_exact(output.len())) {
-                *f = *f + a * x[r];
+                *f += a * x[r];
             }
         }
     }
@@ -227,7 +227,7 @@ fn move_output<T: Real>(output: &mut [T], alpha: T, residuals: &[T], x: &[T]) {
     for (&residual, x) in residuals.iter().zip(x.chunks_exact(output.len())) {
         let step = alpha * residual;
         for (a, &x) in output.iter_mut().zip(x) {
-            *a = *a + step * x;
+            *a += step * x;
         }
     }
 }

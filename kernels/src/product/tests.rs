@@ -80,6 +80,47 @@ fn products_stay_inside_the_rooms_they_pack_into() {
     assert!(in_passing > most / 4, "{in_passing} of {most}");
 }
 
+/// A few rows times two columns or more of a B whose columns are contiguous, read column by column. Returns how many rooms for A that took.
+fn few_rows<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) -> usize {
+    let (alpha, beta) = (source.choose(&[1.0, -1.5]), source.choose(&[0.0, 1.0, 0.5]));
+    let (alpha, beta) = (T::from_f64(alpha), T::from_f64(beta));
+    let (for_a, for_b) = (source.between(0, LAYOUTS - 1), source.choose(&[1, 3]));
+    let a = Matrix::<T>::random(source, (m, k), for_a);
+    let b = Matrix::<T>::random(source, (k, n), for_b);
+    let for_c = source.choose(&[0, 2]);
+    let c = Matrix::<T>::random(source, (m, n), for_c);
+    let mut expected = c.clone();
+    reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
+    let mut rooms = 0;
+    for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
+        let tuning = Tuning { b: Some(Reading::Columns), ..Tuning::on(isa) };
+        let case = format!("{} {m}x{n}x{k} {:?} {isa} in rooms at their {edge:?}", T::NAME, (a.strides, b.strides));
+        let mut found = c.clone();
+        let [for_a, for_b] = in_guarded_rooms(edge, &case, || {
+            gemm_tuned(&tuning, alpha, a.view(), b.view(), beta, found.view_mut(), Parallelism::Serial);
+        });
+        assert_same_bits(&found.values, &expected.values, || case.clone());
+        let reads_columns = m <= crate::gemm::kernel::<T>(isa).columns_rows;
+        assert!(for_a <= 1 && (for_b == 0 || !reads_columns), "{case}: {for_a} and {for_b} rooms");
+        rooms += for_a;
+    }
+    rooms
+}
+
+#[test]
+fn a_few_rows_stay_inside_the_room_that_they_are_packed_into() {
+    let source = &mut Source::new(17);
+    let mut rooms = 0;
+    for case in 0..SHAPES {
+        // Some are so deep that they are packed a part at a time.
+        let deep = if case % 16 == 0 { 6000 } else { 1 };
+        let shape = [source.between(3, 12), source.between(2, 70), deep + source.between(0, 120)];
+        rooms += few_rows::<f32>(source, shape) + few_rows::<f64>(source, shape);
+    }
+    let most = SHAPES * 2 * Edge::BOTH.len() * Isa::available().len();
+    assert!(rooms > most / 2, "{rooms} rooms of {most}");
+}
+
 fn of(data: &[f32], shape: [usize; 4]) -> TensorRef<'_, f32> {
     TensorRef::dense(data, shape).unwrap()
 }
