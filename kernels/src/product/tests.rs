@@ -9,6 +9,7 @@ use crate::common::{SOME_CACHES, Source, assert_same_bits};
 use crate::conv::{backward_input_tuned, backward_weights_tuned, forward_tuned};
 use crate::gemm::{Tuning, gemm_tuned};
 use crate::scratch::guarded::{EDGE, LENT};
+use crate::small::LONG_TURN;
 use crate::{
     Blocks, ConvGeometry, Isa, MatMut, MatRef, Order, Parallelism, Reading, Real, TensorMut, TensorRef, reference,
 };
@@ -420,9 +421,11 @@ fn product_in_rooms<T: Real>(
     }
 }
 
-/// One small product whose B has contiguous columns.
-fn turned_product<T: Real>(source: &mut Source, sizes: [usize; 3]) {
-    product_in_rooms::<T>(source, sizes, [&[0, 1, 2, 4], &[1, 3], &[2]], |lent| lent == [0, 1]);
+/// One small product whose B has contiguous columns; a few rows may be packed and read it column by column.
+fn turned_product<T: Real>(source: &mut Source, sizes @ [m, _, k]: [usize; 3]) {
+    let may_be_few = m <= 12 && k >= LONG_TURN;
+    let rooms = |lent: [usize; 2]| lent == [0, 1] || may_be_few && lent[1] == 0;
+    product_in_rooms::<T>(source, sizes, [&[0, 1, 2, 4], &[1, 3], &[2]], rooms);
 }
 
 #[test]
@@ -433,7 +436,7 @@ fn small_products_stay_inside_the_room_they_turn_strips_in() {
         turned_product::<f32>(source, sizes);
         turned_product::<f64>(source, sizes);
     }
-    for sizes in [[2, 130, 160], [3, 70, 160], [96, 96, 96], [128, 33, 160]] {
+    for sizes in [[2, 130, 160], [3, 70, 160], [13, 70, 160], [96, 96, 96], [128, 33, 160]] {
         turned_product::<f32>(source, sizes);
         turned_product::<f64>(source, sizes);
     }
