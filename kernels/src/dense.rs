@@ -129,8 +129,7 @@ impl<T: Real> Layer<'_, T> {
     /// # Safety
     /// The channels must be this thread's alone, and the room large enough.
     unsafe fn turn(&self, x: MatRef<'_, T>, channels: Range<usize>) {
-        let (along, depth) = (Axis::plain(self.n, x.row_stride()), Axis::plain(x.cols(), x.col_stride()));
-        let samples = Operand { ptr: x.as_ptr(), along, depth, scale: T::ONE };
+        let samples = Operand::plain(x.as_ptr(), (self.n, x.row_stride()), (x.cols(), x.col_stride()));
         let to = self.x.wrapping_add(channels.start * self.columns);
         // SAFETY: the ranges lie inside the view; the caller vouches for the room.
         unsafe { samples.pack_panel(self.kernel, (0, self.n), (channels.start, channels.len()), (to, self.columns)) };
@@ -147,16 +146,10 @@ impl<T: Real> Layer<'_, T> {
     /// # Safety
     /// All features must be in their room; `out` must have a place for the result, of this thread's alone.
     unsafe fn multiply(&self, matrix: MatRef<'_, T>, (out, step): (*mut T, usize), parallelism: Parallelism) {
-        let (along, depth) =
-            (Axis::plain(matrix.rows(), matrix.row_stride()), Axis::plain(matrix.cols(), matrix.col_stride()));
-        let rows = Operand { ptr: matrix.as_ptr(), along, depth, scale: T::ONE };
+        let (height, depth) = ((matrix.rows(), matrix.row_stride()), (matrix.cols(), matrix.col_stride()));
         let samples = if self.few { self.n } else { self.columns };
-        let features = Operand {
-            ptr: self.x.cast_const(),
-            along: Axis::plain(samples, 1),
-            depth: Axis::plain(matrix.cols(), self.columns),
-            scale: T::ONE,
-        };
+        let features = Operand::plain(self.x, (samples, 1), (matrix.cols(), self.columns));
+        let rows = Operand::plain(matrix.as_ptr(), height, depth);
         // SAFETY: passed on from the caller.
         unsafe { self.run((rows, features), T::ZERO, (out, step), parallelism) };
     }
@@ -174,18 +167,10 @@ impl<T: Real> Layer<'_, T> {
         // SAFETY: passed on from the caller.
         unsafe { self.multiply(self.weights.matrix.submatrix(rows.start, 0, rows.len(), d), out, parallelism) };
         if rank > 0 {
-            let moves = Operand {
-                ptr: self.weights.moves[rows.start..].as_ptr(),
-                along: Axis::plain(rows.len(), 1),
-                depth: Axis::plain(rank, m),
-                scale: T::ONE,
-            };
-            let (samples, step, depth) = if self.few { (self.n, rank, 1) } else { (self.columns, 1, self.columns) };
-            let along = Operand {
-                ptr: self.along.cast_const(),
-                along: Axis::plain(samples, step),
-                depth: Axis::plain(rank, depth),
-                scale: T::ONE,
+            let moves = Operand::plain(self.weights.moves[rows.start..].as_ptr(), (rows.len(), 1), (rank, m));
+            let along = match self.few {
+                true => Operand::plain(self.along, (self.n, rank), (rank, 1)),
+                false => Operand::plain(self.along, (self.columns, 1), (rank, self.columns)),
             };
             // SAFETY: as above.
             unsafe { self.run((moves, along), T::ONE, out, parallelism) };

@@ -24,6 +24,12 @@ pub(crate) struct Operand<T> {
 unsafe impl<T: Sync> Sync for Operand<T> {}
 
 impl<T: Real> Operand<T> {
+    /// With one stride each way: `along` and `depth` are how many, and how far apart.
+    pub(crate) fn plain(ptr: *const T, along: (usize, usize), depth: (usize, usize)) -> Self {
+        let [along, depth] = [along, depth].map(|(extent, stride)| Axis::plain(extent, stride));
+        Self { ptr, along, depth, scale: T::ONE }
+    }
+
     /// Where element `(i, 0)` is.
     pub(crate) fn at(&self, i: usize) -> *const T {
         self.ptr.wrapping_offset(self.along.offset(i))

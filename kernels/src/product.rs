@@ -156,8 +156,8 @@ impl<T: Real> Product<T> {
     /// A few rows of A times a matrix whose columns are contiguous.
     ///
     /// # Safety
-    /// As [`Product::compute`]; B and C must be plain, and the rows of C contiguous. A must be plain, too, if the rows are up to
-    /// [`IN_PLACE`], of which there must not be more than `kernel` takes.
+    /// As [`Product::compute`]; there must be no more rows than `kernel` takes, B and C must be plain, and the rows of C
+    /// contiguous; up to [`IN_PLACE`] rows, A must be plain, too.
     unsafe fn columns(&self, kernel: &Kernel<T>, rows: &Range<usize>, cols: &Range<usize>) {
         let Self { a, b, beta, c } = self;
         let (m, depth) = (rows.len(), a.depth.len());
@@ -175,13 +175,10 @@ impl<T: Real> Product<T> {
             c_row: c.rows.inner_stride(),
             c_column: 1,
         };
-        if m <= IN_PLACE {
-            // SAFETY: passed on from the caller.
-            return unsafe { (kernel.columns)(&job) };
-        }
         let places = places(m);
-        if m == places && (job.a_row, job.a_depth) == (1, places as isize) && a.scale == T::ONE {
-            // SAFETY: passed on from the caller; A lies as if it were packed.
+        let as_if_packed = m == places && (job.a_row, job.a_depth) == (1, places as isize) && a.scale == T::ONE;
+        if m <= IN_PLACE || as_if_packed {
+            // SAFETY: passed on from the caller.
             return unsafe { (kernel.columns)(&job) };
         }
         let most = (BLOCK / size_of::<T>() / places).min(depth);

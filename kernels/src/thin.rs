@@ -153,23 +153,13 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
                 compiler_fence(SeqCst);
                 // So that the places of columns are computed where they are used, not kept on the stack.
                 let b_column = if M > IN_PLACE { opaque_here(b_column) } else { b_column };
-                // The hardware sees where lines go on that a square takes in whole; of those read in pieces, it has to be told.
                 if S::COLUMNS < visit {
-                    for i in 0..S::LANES {
-                        prefetch(b.wrapping_offset(i as isize * b_column).wrapping_add(AHEAD * visit), 1);
-                    }
+                    ask::<T, S, M>(b, b_column);
                 }
                 for p in (0..visit).step_by(S::COLUMNS) {
                     let rows_of_b = s.load_columns(b.add(p), b_column);
-                    // Many sums leave it no time to see, and the lines of the next columns come from the second level then.
-                    if M > IN_PLACE && p == 0 {
-                        for i in 0..S::LANES {
-                            let column = b.wrapping_offset(i as isize * b_column);
-                            if S::COLUMNS == visit {
-                                prefetch(column.wrapping_add(visit), 1);
-                            }
-                            prefetch_far(column.wrapping_offset(group), 1);
-                        }
+                    if S::COLUMNS == visit {
+                        ask::<T, S, M>(b, b_column);
                     }
                     in_fours(s, job, start + p, rows_of_b.as_ref(), acc);
                 }
@@ -184,6 +174,24 @@ unsafe fn visits<T: Real, S: Transpose<T>, const M: usize, const G: usize>(
         }
     }
     G * lanes.len()
+}
+
+/// Asks for lines that come after those of a visit, whose first column starts at `b`. The hardware sees where lines go on that a
+/// square takes in whole, unless many sums leave it no time; of those read in pieces, it has to be told. With many sums, the
+/// lines of the next columns come from the second level when their turn comes.
+#[inline(always)]
+fn ask<T: Real, S: Transpose<T>, const M: usize>(b: *const T, b_column: isize) {
+    let visit = VISIT / size_of::<T>();
+    let ahead = if S::COLUMNS < visit { AHEAD * visit } else { visit };
+    for i in 0..S::LANES as isize {
+        let column = b.wrapping_offset(i * b_column);
+        if S::COLUMNS < visit || M > IN_PLACE {
+            prefetch(column.wrapping_add(ahead), 1);
+        }
+        if M > IN_PLACE {
+            prefetch_far(column.wrapping_offset(S::LANES as isize * b_column), 1);
+        }
+    }
 }
 
 /// A part of each chain that need not be a whole visit; the first column starts at `b`.

@@ -288,12 +288,15 @@ impl<T: Real> Network<T> {
         conv::backward_weights(&geometry, alpha, dy, x, beta, dw, self.parallelism);
     }
 
-    /// `target <- beta target + alpha sum_i r_i x_i^(H)`, with x^(H) in `top`, `[m, n, p]` (or with more columns than samples, which are not read): with r = f - y, the gradient of the loss to a.
+    /// `target <- beta target + alpha sum_i r_i x_i^(H)`, with x^(H) in `top`, `[m, n, p]`: with r = f - y, the gradient of the
+    /// loss to a.
+    ///
+    /// # Panics
+    /// When `top` is not of its size.
     pub fn output_gradient(&self, alpha: T, residuals: &[T], top: &[T], beta: T, target: &mut [T]) {
         let (n, p) = (residuals.len(), self.architecture.patches().pixels());
-        let columns = top.len() * p / target.len();
-        assert!(columns >= n * p, "x^(H) has {columns} columns, not those of {n} samples");
-        for (row, a) in top.chunks_exact(columns).zip(target.chunks_exact_mut(p)) {
+        assert_eq!(top.len() * p, target.len() * n * p, "x^(H) has not the size of {n} samples");
+        for (row, a) in top.chunks_exact(n * p).zip(target.chunks_exact_mut(p)) {
             for (l, a) in a.iter_mut().enumerate() {
                 let start = if beta == T::ZERO { T::ZERO } else { beta * *a };
                 *a = (0..n).fold(start, |sum, i| sum + alpha * residuals[i] * row[i * p + l]);
