@@ -168,8 +168,8 @@ pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
     }
 }
 
-/// Copies `len` rows of neighbouring strips, each `span` elements wide, into the strips' panels. Rows are `stride` elements
-/// apart in the source, and panels `step`.
+/// Copies `len` rows of neighbouring strips, each `span` elements wide, into the strips' panels, and perhaps `asks` for as many more.
+/// Rows are `stride` elements apart in the source, and panels `step`.
 ///
 /// # Safety
 /// The source must be readable and the panels writable.
@@ -178,7 +178,7 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     s: S,
     (source, stride): (*const T, isize),
     (strips, span): (usize, usize),
-    len: usize,
+    (len, asks): (usize, bool),
     (panels, step): (*mut T, usize),
 ) {
     let whole = span - span % S::LANES;
@@ -188,7 +188,9 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     for strip in 0..strips {
         let (mut source, mut panel) = (source.wrapping_add(strip * span), panels.wrapping_add(strip * step));
         for _ in 0..len {
-            prefetch_far(source.wrapping_offset(next), span);
+            if asks {
+                prefetch_far(source.wrapping_offset(next), span);
+            }
             // SAFETY: a row of a strip, which the caller vouches for.
             unsafe {
                 for j in (0..whole).step_by(S::LANES) {

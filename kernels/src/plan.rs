@@ -7,16 +7,24 @@ use crate::kernel::Kernel;
 use crate::sweep::MOST_ROWS;
 use crate::thin::IN_PLACE;
 
+mod limits;
+
+use limits::{
+    FEW_BESIDE, FEW_FOR_A_BYTE, FEW_LONG, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, ROWS_FOR_FAR, ROWS_FOR_NEAR,
+    ROWS_IN_PASSING, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+};
+pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
+
 /// Where the kernel reads an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     /// Where it is.
     InPlace,
-    /// Where it is, from far away, asked for in good time: each strip of B while the one before it is multiplied, if rows are the loop
-    /// inside and strips are wide; and a few rows of B at a time otherwise.
+    /// Where it is, from far away, asked for in good time: each row of B a few steps before its turn, if rows are the loop inside and
+    /// strips are wide; and a few rows of B at a time otherwise.
     Streamed,
-    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; and all of a
-    /// block's first otherwise.
+    /// From a packed copy that multiplying makes: of each strip of B, while the one before it is multiplied, if rows are the loop inside;
+    /// while its own first tile is, if strips are and are wide; and all of a block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -56,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) a_far: bool,
     /// Whether the next tile of C is asked for.
     pub(crate) asks_for_c: bool,
+    /// Whether rows of B are asked for before they are packed.
+    pub(crate) asks_for_rows: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
 }
@@ -122,7 +132,6 @@ impl Task {
     fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>) -> Reading {
         let &Self { m, n, k, element, .. } = self;
         let (bytes, tall) = (k * n * element, kernel.whole[1].len());
-        let wide = self.is_wide(caches, kernel);
         // A large second level has no more ways than others for rows of B that share its sets; and many rows of A come to feel those of
         // the first.
         let enough = if caches.are_tight() || caches.keep_a_block() { MANY_ROWS } else { SOME_BYTES / element };
@@ -131,16 +140,14 @@ impl Task {
         let crowded = sets && self.is_aliased(self.b_row);
         if self.reads_columns(caches, kernel) {
             Reading::Columns
-        } else if self.asks(caches, kernel) {
-            Reading::Streamed
+        } else if self.is_wide(caches, kernel) {
+            self.best_of_b_in_wide_strips(caches)
         } else if self.is_tall_upright(caches, tall) {
             Reading::Packed
         } else if self.streams(caches, kernel) {
             Reading::Streamed
         } else if self.has_few_rows(tall) || bytes <= caches.l2 / 4 && !crowded {
             Reading::InPlace
-        } else if wide && (bytes > 2 * caches.l2 || n <= NARROW || self.a_row == 1) {
-            Reading::Packed
         } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
         } else {
@@ -157,15 +164,20 @@ impl Task {
         k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(tall))
     }
 
-    /// Whether B meets too few rows for packing it in wide strips to pay.
-    fn asks<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+    /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
+    fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
         let near = self.k * self.n * self.element <= caches.l2 / 2;
-        let most = match self.is_aliased(self.b_row) {
-            true => MORE_ROWS / 2,
-            false if near && self.a_row != 1 => 2 * MORE_ROWS,
-            false => MORE_ROWS,
-        };
-        self.b_in_place && self.m <= most && self.is_wide(caches, kernel)
+        if !self.b_in_place {
+            Reading::Packed
+        } else if near && self.m <= ROWS_FOR_NEAR {
+            Reading::InPlace
+        } else if self.m <= ROWS_FOR_FAR {
+            Reading::Streamed
+        } else if near || self.m <= ROWS_IN_PASSING {
+            Reading::InPassing
+        } else {
+            Reading::Packed
+        }
     }
 
     /// Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
@@ -243,6 +255,11 @@ impl Task {
             (Reading::InPlace, ..) if self.is_narrow(caches, (tall, strip)) => {
                 let kc = even(self.k, caches.l2 / FEW_LONG / 4 * 3 / self.element, 1);
                 Blocks { kc, mc: FEW_LONG, ..usual }
+            }
+            // The first tile of a strip packs what comes from afar, and the others had better find it near.
+            (_, Reading::InPassing, true) => {
+                let kc = even(self.k, if self.is_aliased(self.b_row) { 256 } else { 512 }, 1);
+                Blocks { kc, nc: (caches.l2 / 6 / self.element / kc).max(strip), ..usual }
             }
             // A large second level keeps many rows of A, so that strips may be short enough for the first.
             (_, Reading::InPassing, false) if caches.keep_a_block() && self.n > NARROW => {
@@ -358,49 +375,6 @@ pub(crate) fn vectors(m: usize) -> usize {
     }
 }
 
-/// Up to this depth, writing C is what takes the time.
-pub(crate) const SHORT: usize = 128;
-/// Rows that are read at once from far away: half as many as a set of the first-level cache has lines, since rows a power
-/// of two apart share one.
-pub(crate) const STREAMS: usize = 4;
-/// Rows that may share a set of the first-level cache.
-const FEW_WAYS: usize = 6;
-/// Ways of the first level that B and C need beside rows of A that share a set.
-const WAYS_FOR_B: usize = 4;
-/// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
-pub(crate) const FEW_ROWS: usize = 16;
-/// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many
-/// where the first level is small and rows of B are long.
-const SOME_ROWS: usize = 96;
-
-/// Up to this many rows, a B that no cache holds is better packed in passing; and any is better read in place, if its strips are wide and
-/// asked for in passing: half as many where rows of B share sets, and twice as many where the second level holds B and rows of A are
-/// read along.
-const MORE_ROWS: usize = 256;
-
-/// From so many rows on, rows of B that share sets of the first level are better packed, however few they are.
-const MANY_ROWS: usize = 768;
-/// Bytes of a column of A from which on they are so where first and second level are middling.
-const SOME_BYTES: usize = 768;
-
-/// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
-const FEW_FOR_A_BYTE: usize = 4;
-/// Bytes of a row of B, up to which the transposed A had better stream past where the first level is small.
-const FEW_BESIDE: usize = 256;
-
-/// Rows of A in a block that few columns meet, as long as the second level can take.
-const FEW_LONG: usize = 48;
-
-/// The most columns that are few beside the rows of a tall product.
-const NARROW: usize = 128;
-
-/// Vectors across the strips of a block of B that stays in a large second level: tiles of 8 rows ask for fewer elements of A and B a
-/// multiply-add, in fewer instructions, than those of 12.
-pub(crate) const WIDE: usize = 3;
-
-/// Tiles of fewer rows are flat: few accumulators for each element of C that they read and write.
-const TALL: usize = 12;
-
 impl Plan {
     pub(crate) fn new<T>(task: &Task, kernel: &Kernel<T>, tuning: Option<&Tuning>) -> Self {
         let Task { m, n, k, element, .. } = *task;
@@ -413,7 +387,6 @@ impl Plan {
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let may_be_wide = match b {
             Reading::Streamed => order != Some(Order::StripsInside),
-            Reading::InPassing => false,
             _ => order != Some(Order::RowsInside),
         };
         let wide = may_be_wide && task.is_wide(caches, kernel);
@@ -423,10 +396,10 @@ impl Plan {
         };
         let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
-        let asks = streamed && wide;
+        let (asks, keeps) = (streamed && wide, b == Reading::InPassing && wide);
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
-        let strips_inside = !asks && (streamed || task.strips_inside(caches, tall, strip));
+        let strips_inside = !asks && (streamed || keeps || task.strips_inside(caches, tall, strip));
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
@@ -456,12 +429,20 @@ impl Plan {
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
         // Where tiles are short and neither C nor B takes the time, the hardware sees C's rows coming.
         let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block();
-        Self { vectors, rows, tall, blocks, a, b, order, a_far, asks_for_c, rows_ahead }
+        // What is asked for has its share of the lines that a first level waits for at once; where the third level is far away, packing
+        // itself needs all of them.
+        let asks_for_rows = !caches.keep_a_block();
+        Self { vectors, rows, tall, blocks, a, b, order, a_far, asks_for_c, asks_for_rows, rows_ahead }
+    }
+
+    /// Whether each strip of B is packed while its first tile is multiplied.
+    pub(crate) fn keeps(&self) -> bool {
+        self.b == Reading::InPassing && self.vectors == WIDE
     }
 
     /// Whether each strip of B is packed while the one before it meets the rows of A.
     pub(crate) fn packs_by_strips(&self) -> bool {
-        self.b == Reading::InPassing && self.order == Order::RowsInside
+        self.b == Reading::InPassing && self.order == Order::RowsInside && self.vectors == 2
     }
 }
 
@@ -469,24 +450,41 @@ impl Plan {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_part_of_a_far_result_is_written_as_all_of_it() {
-        let caches = Caches { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 };
-        let part = |c_elements| Task {
-            m: 512,
-            n: 1024,
-            k: 2048,
-            element: 8,
+    /// A square product of plain operands.
+    fn square(n: usize, element: usize) -> Task {
+        Task {
+            m: n,
+            n,
+            k: n,
+            element,
             a_in_place: true,
-            a_row: 2048,
+            a_row: n as isize,
             a_depth: 1,
             b_in_place: true,
-            b_row: 2048,
+            b_row: n as isize,
             b_columns: false,
             c_direct: true,
             c_even: true,
-            c_elements,
-        };
+            c_elements: n * n,
+        }
+    }
+
+    #[test]
+    fn wide_strips_are_read_as_few_rows_or_many_want_them() {
+        let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
+        let of = |m, n| Task { m, n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
+        let (near, far) = (512, 1024);
+        assert_eq!([64, 65, 1000].map(|m| of(m, near)), [Reading::InPlace, Reading::InPassing, Reading::InPassing]);
+        let read = [48, 49, 128, 129].map(|m| of(m, far));
+        assert_eq!(read, [Reading::Streamed, Reading::InPassing, Reading::InPassing, Reading::Packed]);
+        let scaled = Task { b_in_place: false, ..square(512, 4) };
+        assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
+    }
+
+    #[test]
+    fn a_part_of_a_far_result_is_written_as_all_of_it() {
+        let caches = Caches { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 };
+        let part = |c_elements| Task { m: 512, n: 1024, c_elements, ..square(2048, 8) };
         let inside = |task: Task| task.strips_inside(caches, TALL, 16);
         assert!(inside(part(2048 * 2048)), "rows of a part of 32 MiB");
         assert!(!inside(part(512 * 1024)), "rows of 4 MiB");

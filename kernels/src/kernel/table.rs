@@ -45,7 +45,7 @@ macro_rules! kernel_table {
                 $($half: Window<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
-                use $crate::kernel::{ASK, CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
+                use $crate::kernel::{ASK, CUT, HALF, KEEP, NEAR, PACK, PANEL, STREAM, WHOLE};
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
@@ -88,6 +88,7 @@ macro_rules! kernel_table {
                     panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
                     packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
                     asking: &[$(tiles::<T, $three, 3, WHOLE, ASK>),+],
+                    keeping: &[$(tiles::<T, $three, 3, WHOLE, KEEP>),+],
                     gather: &[
                         &[
                             gather::<T, 1, 1>,
@@ -201,12 +202,16 @@ macro_rules! kernel_table {
         /// # Safety
         /// As [`pack::deal`](crate::pack::deal); and the CPU has the instructions.
         $(#[$attribute])?
-        unsafe fn deal<T: Real>(source: (*const T, isize), strips: (usize, usize), len: usize, panels: (*mut T, usize))
-        where
+        unsafe fn deal<T: Real>(
+            source: (*const T, isize),
+            strips: (usize, usize),
+            rows: (usize, bool),
+            panels: (*mut T, usize),
+        ) where
             $token: Simd<T>,
         {
             // SAFETY: as for `tiles`.
-            unsafe { $crate::pack::deal::<T, $token>($token(()), source, strips, len, panels) }
+            unsafe { $crate::pack::deal::<T, $token>($token(()), source, strips, rows, panels) }
         }
 
         /// # Safety

@@ -62,7 +62,10 @@ impl<T: Real> Product<T> {
             for (from, count) in steps(0..len, STREAMS) {
                 let source = (a.at(row).wrapping_offset(a.depth.offset(k + from)), stride);
                 // SAFETY: the panels are `width` wide, and the ranges are those of the caller.
-                unsafe { (kernel.deal)(source, (whole, width), count, (room.wrapping_add(from * width), width * len)) };
+                unsafe {
+                    let panels = (room.wrapping_add(from * width), width * len);
+                    (kernel.deal)(source, (whole, width), (count, plan.asks_for_rows), panels);
+                }
                 for part in rows.parts().skip(whole) {
                     let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
                     // SAFETY: the panels of all parts together are `height` wide.

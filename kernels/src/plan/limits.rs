@@ -1,0 +1,48 @@
+//! What plans turn on, as measured: see the records of benchmarks.
+
+/// Up to this depth, writing C is what takes the time.
+pub(crate) const SHORT: usize = 128;
+/// Rows that are read at once from far away: half as many as a set of the first-level cache has lines, since rows a power
+/// of two apart share one.
+pub(crate) const STREAMS: usize = 4;
+/// Rows that may share a set of the first-level cache.
+pub(super) const FEW_WAYS: usize = 6;
+/// Ways of the first level that B and C need beside rows of A that share a set.
+pub(super) const WAYS_FOR_B: usize = 4;
+/// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
+pub(crate) const FEW_ROWS: usize = 16;
+/// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many
+/// where the first level is small and rows of B are long.
+pub(super) const SOME_ROWS: usize = 96;
+
+/// Up to so many rows, a B that the second level holds is best read in place in wide strips; and one that it does not hold is.
+pub(super) const ROWS_FOR_NEAR: usize = 64;
+pub(super) const ROWS_FOR_FAR: usize = 48;
+/// Up to so many rows, a B that the second level does not hold is best packed while their first tile is multiplied, in wide strips.
+pub(super) const ROWS_IN_PASSING: usize = 128;
+
+/// Up to this many rows, a B that no cache holds is better packed in passing.
+pub(super) const MORE_ROWS: usize = 256;
+
+/// From so many rows on, rows of B that share sets of the first level are better packed, however few they are.
+pub(super) const MANY_ROWS: usize = 768;
+/// Bytes of a column of A from which on they are so where first and second level are middling.
+pub(super) const SOME_BYTES: usize = 768;
+
+/// Up to so many columns for each byte of an element, reading the transposed A that they meet takes longer than multiplying.
+pub(super) const FEW_FOR_A_BYTE: usize = 4;
+/// Bytes of a row of B, up to which the transposed A had better stream past where the first level is small.
+pub(super) const FEW_BESIDE: usize = 256;
+
+/// Rows of A in a block that few columns meet, as long as the second level can take.
+pub(super) const FEW_LONG: usize = 48;
+
+/// The most columns that are few beside the rows of a tall product.
+pub(super) const NARROW: usize = 128;
+
+/// Vectors across the strips of a block of B that stays in a large second level: tiles of 8 rows ask for fewer elements of A and B a
+/// multiply-add, in fewer instructions, than those of 12.
+pub(crate) const WIDE: usize = 3;
+
+/// Tiles of fewer rows are flat: few accumulators for each element of C that they read and write.
+pub(super) const TALL: usize = 12;
