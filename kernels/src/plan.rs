@@ -10,8 +10,8 @@ use crate::thin::IN_PLACE;
 mod limits;
 
 use limits::{
-    FEW_BESIDE, FEW_FOR_A_BYTE, FEW_LONG, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, ROWS_FOR_FAR, ROWS_FOR_NEAR,
-    ROWS_IN_PASSING, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+    DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_LONG, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW,
+    ROWS_FOR_FAR, ROWS_FOR_NEAR, ROWS_IN_PASSING, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -171,9 +171,9 @@ impl Task {
             Reading::Packed
         } else if near && self.m <= ROWS_FOR_NEAR {
             Reading::InPlace
-        } else if self.m <= ROWS_FOR_FAR {
+        } else if self.m <= if self.c_direct { ROWS_FOR_FAR } else { ROWS_IN_PASSING } {
             Reading::Streamed
-        } else if near || self.m <= ROWS_IN_PASSING {
+        } else if self.n > NARROW && (near || self.m <= ROWS_IN_PASSING) {
             Reading::InPassing
         } else {
             Reading::Packed
@@ -201,7 +201,8 @@ impl Task {
             // Of columns far apart, a flat tile leaves most of each line to others.
             let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
             let far = element * m * streams.map_or(k, |kc| k.min(kc)) > near;
-            let spread = self.a_row == 1 && (far || self.is_aliased(self.a_depth));
+            let half_aliased = streams.is_some() && caches.keep_a_block() && apart(self.a_depth, element) >= PAGE / 2;
+            let spread = self.a_row == 1 && (far || self.is_aliased(self.a_depth) || half_aliased);
             // Columns of the transposed A are read again for each strip of B, and from afar where they share sets.
             let again = n > 4 * NARROW && !self.is_aliased(self.b_row) || apart(self.a_depth, element) >= PAGE / 4;
             let upright = self.a_row == 1 && b == Reading::Streamed && streams.is_none() && again;
@@ -241,7 +242,7 @@ impl Task {
             }
             // A large second level keeps B, so that few rows of the transposed A can be packed along their lines.
             (Reading::Packed, _, true) if columns && caches.keep_a_block() => {
-                Blocks { kc: usual.kc.min(SHORT), mc: 128, nc: 2 * usual.nc }
+                Blocks { kc: usual.kc.min(DEPTH_OF_COLUMNS / self.element), mc: 128, nc: 2 * usual.nc }
             }
             // Tall tiles use most of each line of the transposed A, as long as blocks leave it in the second level for the tile
             // that uses the rest.
@@ -258,7 +259,7 @@ impl Task {
             }
             // The first tile of a strip packs what comes from afar, and the others had better find it near.
             (_, Reading::InPassing, true) => {
-                let kc = even(self.k, if self.is_aliased(self.b_row) { 256 } else { 512 }, 1);
+                let kc = even(self.k, if self.is_aliased(self.b_row) { 256 } else { 640 }, 1);
                 Blocks { kc, nc: (caches.l2 / 6 / self.element / kc).max(strip), ..usual }
             }
             // A large second level keeps many rows of A, so that strips may be short enough for the first.
@@ -338,7 +339,7 @@ impl Task {
         let wide = caches.keep_a_block() && kernel.takes_wide() && self.a_in_place && self.a_row == 1;
         let asks = wide
             && k > SHORT
-            && (FEW_ROWS + FEW_ROWS / 2..=MORE_ROWS).contains(&n)
+            && (FEW_ROWS + FEW_ROWS / 2..=FEW_TURNED / element).contains(&n)
             && m >= (2 * n).max(4 * WIDE * FEW_ROWS);
         self.c_direct && (asks || n <= few && self.is_upright(caches))
     }
@@ -477,6 +478,7 @@ mod tests {
         assert_eq!([64, 65, 1000].map(|m| of(m, near)), [Reading::InPlace, Reading::InPassing, Reading::InPassing]);
         let read = [48, 49, 128, 129].map(|m| of(m, far));
         assert_eq!(read, [Reading::Streamed, Reading::InPassing, Reading::InPassing, Reading::Packed]);
+        assert_eq!(of(1000, 128), Reading::Packed, "few strips");
         let scaled = Task { b_in_place: false, ..square(512, 4) };
         assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
     }

@@ -15,10 +15,12 @@ pub(crate) const FEW_ROWS: usize = 16;
 /// where the first level is small and rows of B are long.
 pub(super) const SOME_ROWS: usize = 96;
 
-/// Up to so many rows, a B that the second level holds is best read in place in wide strips; and one that it does not hold is.
+/// Up to so many rows, a B that the second level holds is best read in place in wide strips; and one that it does not hold is, if C can
+/// be written directly.
 pub(super) const ROWS_FOR_NEAR: usize = 64;
 pub(super) const ROWS_FOR_FAR: usize = 48;
-/// Up to so many rows, a B that the second level does not hold is best packed while their first tile is multiplied, in wide strips.
+/// Up to so many rows, a B that the second level does not hold is best packed while their first tile is multiplied, in wide strips, or
+/// read in place where writing C takes longer, so that each chain is written once.
 pub(super) const ROWS_IN_PASSING: usize = 128;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
@@ -33,6 +35,12 @@ pub(super) const SOME_BYTES: usize = 768;
 pub(super) const FEW_FOR_A_BYTE: usize = 4;
 /// Bytes of a row of B, up to which the transposed A had better stream past where the first level is small.
 pub(super) const FEW_BESIDE: usize = 256;
+
+/// Bytes of a row of B, up to which the transposed A had better be met in place where wide strips of it can be.
+pub(super) const FEW_TURNED: usize = 400;
+
+/// Bytes of depth to which few rows of the transposed A are packed where the second level keeps B.
+pub(super) const DEPTH_OF_COLUMNS: usize = 1024;
 
 /// Rows of A in a block that few columns meet, as long as the second level can take.
 pub(super) const FEW_LONG: usize = 48;
