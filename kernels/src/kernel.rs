@@ -39,6 +39,7 @@ pub(crate) use opaque::{opaque, opaque_here};
 use prefetch::{NextTile, prefetch_beyond};
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Later, Run};
+pub(crate) use steps::UNROLL;
 use steps::steps;
 pub(crate) use table::{kernel_table, last};
 
@@ -89,10 +90,8 @@ pub struct Kernel<T: 'static> {
     pub(crate) panel: &'static [Multiply<T>],
     /// `packing[MR - 1]`: two whole vectors wide, for strips that are packed while the one before them is multiplied.
     pub(crate) packing: &'static [Multiply<T>],
-    /// `asking[MR - 1]`: three whole vectors wide, for strips that are read in place from far away.
+    /// `asking[MR - 1]`: three whole vectors wide, for strips that are asked for while the one before them is multiplied.
     pub(crate) asking: &'static [Multiply<T>],
-    /// `keeping[MR - 1]`: three whole vectors wide, for strips that are packed while their first tile is multiplied.
-    pub(crate) keeping: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
     pub(crate) gather: &'static [&'static [gather::Collect<T>]],
     /// `scan[NV - 1][MR - 1]`: for tiles whose columns are neighbouring pixels; see [`scanline`].
@@ -183,9 +182,9 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     run: &Run<'_, T>,
 ) {
     let &Run { tiles: count, k, a_row, a_depth, a_later: mut later, b_depth, b_later, beta, c_row, last, .. } = run;
-    let mut ahead = run.ahead.filter(|_| LOOK == PACK).copied().unwrap_or(Ahead::NONE);
+    let mut ahead = run.ahead.filter(|_| matches!(LOOK, PACK | ASK)).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
-    let (mut a_tile, mut b_tile, mut c_tile, mut keep_tile) = (run.a, run.b, run.c, run.keep);
+    let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
     for left in (0..count).rev() {
         // So that the places of C's rows are computed where they are used, not kept on the stack.
@@ -196,15 +195,20 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
         let mut a = groups::<T, MR>(a_tile, a_row);
         let mut b = b_tile;
-        let (mut left, mut keep) = (k, keep_tile);
+        let mut left = k;
         let mut asked = later;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
-            if LOOK == PACK {
+            if matches!(LOOK, PACK | ASK) {
                 for _ in 0..ahead.in_tile.min(ahead.rows) {
                     let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
-                    steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut keep, &mut acc);
-                    ahead.copy_row::<S, NV>(s);
+                    steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut acc);
+                    if LOOK == PACK {
+                        ahead.copy_row::<S, NV>(s);
+                    } else {
+                        ahead.ask_for_row(NV * S::LANES);
+                        ask_for_rows::<T, MR>(&a, &rows);
+                    }
                     left -= ahead.gap;
                     asked.ask::<MR>();
                     c_later.ask();
@@ -215,7 +219,7 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                 asked.ask::<MR>();
                 c_later.ask();
                 let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
-                steps::<T, S, MR, NV, END, LOOK>(s, count, of_a, of_b, &mut keep, &mut acc);
+                steps::<T, S, MR, NV, END, LOOK>(s, count, of_a, of_b, &mut acc);
                 left -= count;
             }
         }
@@ -225,7 +229,6 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         a_tile = a_tile.wrapping_offset(run.a_tile);
         b_tile = b_tile.wrapping_offset(run.b_tile);
         c_tile = c_next;
-        keep_tile = keep_tile.wrapping_add(run.keep_tile);
     }
 }
 
@@ -238,6 +241,14 @@ fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_
         *a = row.with_addr(opaque(row.addr() as isize) as usize);
     }
     a
+}
+
+/// Asks for the next line of each of a tile's rows of A.
+#[inline(always)]
+fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP]) {
+    for i in 0..MR {
+        prefetch(a[i / GROUP].wrapping_offset(rows[i % GROUP]).wrapping_add(Later::<T>::STRETCH), 1);
+    }
 }
 
 /// Which lanes of the last vector are in the tile, for vectors of either length.
@@ -361,7 +372,6 @@ pub(crate) const PACK: u8 = 1;
 pub(crate) const STREAM: u8 = 2;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
-/// B comes from far away, and is asked for a few steps before.
+/// Rows of another strip, which is read in place when its turn comes, are asked for: see [`Ahead`]; and those of this one are, from
+/// the second level of cache, a few steps before.
 pub(crate) const ASK: u8 = 4;
-/// As [`ASK`], and what is read is kept as a panel.
-pub(crate) const KEEP: u8 = 5;

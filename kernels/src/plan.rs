@@ -10,8 +10,8 @@ use crate::thin::IN_PLACE;
 mod limits;
 
 use limits::{
-    DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_LONG, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW,
-    ROWS_FOR_FAR, ROWS_FOR_NEAR, ROWS_IN_PASSING, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+    DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_LONG, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS,
+    NARROW, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -20,11 +20,10 @@ pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 pub enum Reading {
     /// Where it is.
     InPlace,
-    /// Where it is, from far away, asked for in good time: each row of B a few steps before its turn, if rows are the loop inside and
-    /// strips are wide; and a few rows of B at a time otherwise.
+    /// Where it is, from far away, asked for in good time: each strip of B while the one before it is multiplied, if rows are the loop inside
+    /// and strips are wide; and a few rows of B at a time otherwise.
     Streamed,
-    /// From a packed copy that multiplying makes: of each strip of B, while the one before it is multiplied, if rows are the loop inside;
-    /// while its own first tile is, if strips are and are wide; and all of a block's first otherwise.
+    /// From a packed copy that multiplying makes: of each strip of B, while the one before it is multiplied, if rows are the loop inside; and all of a block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -167,16 +166,10 @@ impl Task {
     /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
         let near = self.k * self.n * self.element <= caches.l2 / 2;
-        if !self.b_in_place {
-            Reading::Packed
-        } else if near && self.m <= ROWS_FOR_NEAR {
-            Reading::InPlace
-        } else if self.m <= if self.c_direct { ROWS_FOR_FAR } else { ROWS_IN_PASSING } {
-            Reading::Streamed
-        } else if self.n > NARROW && (near || self.m <= ROWS_IN_PASSING) {
-            Reading::InPassing
-        } else {
-            Reading::Packed
+        match self.b_in_place && self.m <= FEW_FOR_WIDE {
+            true if near => Reading::InPlace,
+            true => Reading::Streamed,
+            false => Reading::Packed,
         }
     }
 
@@ -256,11 +249,6 @@ impl Task {
             (Reading::InPlace, ..) if self.is_narrow(caches, (tall, strip)) => {
                 let kc = even(self.k, caches.l2 / FEW_LONG / 4 * 3 / self.element, 1);
                 Blocks { kc, mc: FEW_LONG, ..usual }
-            }
-            // The first tile of a strip packs what comes from afar, and the others had better find it near.
-            (_, Reading::InPassing, true) => {
-                let kc = even(self.k, if self.is_aliased(self.b_row) { 256 } else { 640 }, 1);
-                Blocks { kc, nc: (caches.l2 / 6 / self.element / kc).max(strip), ..usual }
             }
             // A large second level keeps many rows of A, so that strips may be short enough for the first.
             (_, Reading::InPassing, false) if caches.keep_a_block() && self.n > NARROW => {
@@ -388,6 +376,7 @@ impl Plan {
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let may_be_wide = match b {
             Reading::Streamed => order != Some(Order::StripsInside),
+            Reading::InPassing => false,
             _ => order != Some(Order::RowsInside),
         };
         let wide = may_be_wide && task.is_wide(caches, kernel);
@@ -397,10 +386,10 @@ impl Plan {
         };
         let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
-        let (asks, keeps) = (streamed && wide, b == Reading::InPassing && wide);
+        let asks = streamed && wide;
         let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
 
-        let strips_inside = !asks && (streamed || keeps || task.strips_inside(caches, tall, strip));
+        let strips_inside = !asks && (streamed || task.strips_inside(caches, tall, strip));
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
@@ -436,14 +425,9 @@ impl Plan {
         Self { vectors, rows, tall, blocks, a, b, order, a_far, asks_for_c, asks_for_rows, rows_ahead }
     }
 
-    /// Whether each strip of B is packed while its first tile is multiplied.
-    pub(crate) fn keeps(&self) -> bool {
-        self.b == Reading::InPassing && self.vectors == WIDE
-    }
-
     /// Whether each strip of B is packed while the one before it meets the rows of A.
     pub(crate) fn packs_by_strips(&self) -> bool {
-        self.b == Reading::InPassing && self.order == Order::RowsInside && self.vectors == 2
+        self.b == Reading::InPassing && self.order == Order::RowsInside
     }
 }
 
@@ -475,11 +459,9 @@ mod tests {
         let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
         let of = |m, n| Task { m, n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
         let (near, far) = (512, 1024);
-        assert_eq!([64, 65, 1000].map(|m| of(m, near)), [Reading::InPlace, Reading::InPassing, Reading::InPassing]);
-        let read = [48, 49, 128, 129].map(|m| of(m, far));
-        assert_eq!(read, [Reading::Streamed, Reading::InPassing, Reading::InPassing, Reading::Packed]);
-        assert_eq!(of(1000, 128), Reading::Packed, "few strips");
-        let scaled = Task { b_in_place: false, ..square(512, 4) };
+        assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
+        assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
+        let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
         assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
     }
 

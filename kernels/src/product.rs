@@ -9,7 +9,7 @@ use crate::block::Blocks;
 use crate::cache::Caches;
 use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
-use crate::kernel::{Ahead, Kernel, Later, Run};
+use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
 use crate::pack::Operand;
 use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
 use crate::scratch::{size, with_scratch};
@@ -223,10 +223,9 @@ impl<T: Real> Product<T> {
                         for (row, height) in steps(rows.clone(), mc) {
                             let a = self.rows_of_a(kernel, plan, (row, height), (k, len), a_room);
                             // LOOPS 2 and 1
-                            let first = row == rows.start;
                             match plan.order {
-                                Order::RowsInside => self.strip_by_strip(&block, &a, first),
-                                Order::StripsInside => self.row_by_row(&block, &a, first),
+                                Order::RowsInside => self.strip_by_strip(&block, &a, row == rows.start),
+                                Order::StripsInside => self.row_by_row(&block, &a),
                             }
                         }
                     }
@@ -242,9 +241,9 @@ impl<T: Real> Product<T> {
     /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless they are packed one by one
     /// and this is the `first`.
     unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
+        let asks = block.plan.b == Reading::Streamed;
         let packs = first && block.plan.packs_by_strips();
-        let takes = |cut: &Cut<T>| !cut.is_edge() && cut.vectors == 2;
-        let asks = |cut: &Cut<T>| block.plan.b == Reading::Streamed && !cut.is_edge() && cut.vectors == WIDE;
+        let takes = |cut: &Cut<T>| !cut.is_edge() && cut.vectors == if asks { WIDE } else { 2 };
         let mut packed = false;
         let mut cuts = block.cuts().peekable();
         while let Some((j, cut)) = cuts.next() {
@@ -252,8 +251,8 @@ impl<T: Real> Product<T> {
                 // SAFETY: passed on from the caller.
                 unsafe { self.pack_strip(block, (j, &cut), (0, block.len)) };
             }
-            let next = cuts.peek().copied().filter(|(_, next)| packs && takes(next) && takes(&cut));
-            packed = next.is_some();
+            let next = cuts.peek().copied().filter(|(_, next)| (packs || asks) && takes(next) && takes(&cut));
+            packed = next.is_some() && packs;
             let mut ahead = match next {
                 Some((j, next)) => self.ahead(block, a, (j, &next)),
                 None => Ahead::NONE,
@@ -265,7 +264,7 @@ impl<T: Real> Product<T> {
                     .filter(|&(_, tiles)| tiles > 0)
                 {
                     let kernels = match takes(&cut) {
-                        _ if asks(&cut) => cut.kernel.asking,
+                        true if asks => cut.kernel.asking,
                         true if ahead.rows > 0 => cut.kernel.packing,
                         true if !block.plan.b.is_in_place() => cut.kernel.panel,
                         _ => cut.tiles(),
@@ -278,7 +277,7 @@ impl<T: Real> Product<T> {
                             true => Later::rows(part.after(height).ptr, part.row),
                             false => Later::NONE,
                         },
-                        ..self.run_of(block, (j, &cut), &part, false)
+                        ..self.run_of(block, (j, &cut), &part)
                     };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: the tiles lie inside C; their rows of A and the strip of B are in place or packed.
@@ -294,10 +293,15 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// The strip at column `j` of a block, to be packed while the one before it meets the rows of `a`.
+    /// The strip at column `j` of a block, to be packed or asked for while the one before it meets the rows of `a`.
     fn ahead(&self, block: &Block<T>, a: &Rows<T>, (j, cut): (usize, &Cut<T>)) -> Ahead<T> {
         let most = cut.tiles().len().min(block.plan.rows);
-        let gap = a.parts().map(|part| part.count.div_ceil(most)).sum::<usize>();
+        let tiles = a.parts().map(|part| part.count.div_ceil(most)).sum::<usize>();
+        // Asking need not be complete, and steps are unrolled.
+        let gap = match block.plan.b {
+            Reading::Streamed => (tiles / UNROLL * UNROLL).max(UNROLL),
+            _ => tiles,
+        };
         Ahead {
             from: self.source(block, j),
             from_row: self.b.depth.inner_stride(),
@@ -308,37 +312,33 @@ impl<T: Real> Product<T> {
         }
     }
 
-    /// Each few rows of `a` meet all strips of a block. `first` tells that no rows have met the block yet, so that its strips may have
-    /// to be kept.
+    /// Each few rows of `a` meet all strips of a block.
     ///
     /// # Safety
-    /// As [`Product::strip_by_strip`], and the strips are where they are read, or this is the `first`.
-    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>, mut first: bool) {
+    /// As [`Product::strip_by_strip`], and the strips are where they are read.
+    unsafe fn row_by_row(&self, block: &Block<T>, a: &Rows<T>) {
         for part in a.parts() {
             let mut part = part;
             let most = block.kernel.whole[block.plan.vectors - 1].len().min(block.plan.rows);
             for height in heights(part.count, most).into_iter().flat_map(|(height, tiles)| repeat_n(height, tiles)) {
                 // SAFETY: rows of this block.
-                unsafe { self.row_of_tiles(block, &Rows { count: height, ..part }, first) };
-                first = false;
+                unsafe { self.row_of_tiles(block, &Rows { count: height, ..part }) };
                 part = part.after(height);
             }
         }
     }
 
-    /// The rows of one tile meet all strips of a block, the whole ones in one run; the `first` ones keep them, if the plan says so.
+    /// The rows of one tile meet all strips of a block, the whole ones in one run.
     ///
     /// # Safety
     /// As [`Product::row_by_row`].
-    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>, first: bool) {
+    unsafe fn row_of_tiles(&self, block: &Block<T>, rows: &Rows<T>) {
         let mut cuts = block.cuts();
         let a_later = self.rows_after(block, rows);
         while let Some((j, cut)) = cuts.next() {
             let alike = cuts.alike(&cut) + 1;
-            let keeps = first && block.keeps(&cut);
-            let b_tile = if keeps || block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
+            let b_tile = if block.plan.b.is_in_place() { cut.width } else { block.panel_step() };
             let kernels = match block.plan.b {
-                _ if keeps => cut.kernel.keeping,
                 Reading::Streamed if alike > 2 => cut.kernel.streaming[cut.vectors - 1],
                 reading if cut.is_whole_pair() && !reading.is_in_place() => cut.kernel.panel,
                 _ => cut.tiles(),
@@ -357,7 +357,7 @@ impl<T: Real> Product<T> {
                         a_later: if j == 0 { a_later } else { Later::NONE },
                         b_tile: b_tile as isize,
                         b_later,
-                        ..self.run_of(block, (j, &cut), &rest, keeps)
+                        ..self.run_of(block, (j, &cut), &rest)
                     };
                     let place = (block.col + j, cut.width, cut.span());
                     // SAFETY: as in `strip_by_strip`.
@@ -378,10 +378,10 @@ impl<T: Real> Product<T> {
         Later::rows(first.wrapping_offset(rows.count as isize * step + self.a.depth.offset(block.k)), step)
     }
 
-    /// A run that starts with the rows of `a` and the strip at column `j` of the block, which the run may keep; the tiles' count, steps
-    /// and C are left to say.
-    fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>, keeps: bool) -> Run<'static, T> {
-        let (b, b_depth) = if keeps || block.plan.b.is_in_place() {
+    /// A run that starts with the rows of `a` and the strip at column `j` of the block; the tiles' count, steps and C are
+    /// left to say.
+    fn run_of(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), a: &Rows<T>) -> Run<'static, T> {
+        let (b, b_depth) = if block.plan.b.is_in_place() {
             (self.source(block, j), self.b.depth.inner_stride())
         } else {
             (block.panel(j).cast_const(), cut.span() as isize)
@@ -391,8 +391,6 @@ impl<T: Real> Product<T> {
             a_row: a.row,
             a_depth: a.depth,
             b_depth,
-            keep: block.panel(j),
-            keep_tile: block.panel_step(),
             beta: block.beta,
             c_far: block.plan.asks_for_c,
             last: cut.last(),
@@ -405,16 +403,16 @@ impl<T: Real> Product<T> {
         self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
     }
 
-    /// Packs all strips of the block but those that their first tile keeps. Where rows are contiguous, the whole strips are packed a few rows at a time, so that
+    /// Packs all strips of the block. Where rows are contiguous, the whole strips are packed a few rows at a time, so that
     /// each row is read as one stream.
     ///
     /// # Safety
     /// As [`Product::five_loops`]; `block.room` must have place for the strips.
     unsafe fn pack_block(&self, block: &Block<T>) {
         let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
-        let in_rows = self.task(0, 0).b_in_place && block.plan.vectors >= 2;
-        let whole = if in_rows { block.whole_strips() } else { 0 };
-        for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0 && !block.plan.keeps()) {
+        let dealt = self.task(0, 0).b_in_place && block.plan.vectors >= 2;
+        let whole = if dealt { block.whole_strips() } else { 0 };
+        for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
             let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
             let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
             // SAFETY: rows of the whole strips of B; the caller vouches for the room.
@@ -467,11 +465,6 @@ struct Block<'a, T: 'static> {
 impl<T: Real> Block<'_, T> {
     fn cuts(&self) -> Cuts<T> {
         Cuts { kernel: self.kernel, vectors: self.plan.vectors, next: 0, end: self.width }
-    }
-
-    /// Whether a strip is packed while its first tile is multiplied.
-    fn keeps(&self, cut: &Cut<T>) -> bool {
-        self.plan.keeps() && cut.vectors == self.plan.vectors && !cut.is_edge()
     }
 
     /// Strips of all the plan's vectors.

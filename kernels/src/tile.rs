@@ -101,7 +101,6 @@ impl<T: Real> Output<T> {
                 tiles: 1,
                 a: run.a.wrapping_offset(tile as isize * run.a_tile),
                 b: run.b.wrapping_offset(tile as isize * run.b_tile),
-                keep: run.keep.wrapping_add(tile * run.keep_tile),
                 ahead: Some(&ahead),
                 ..run
             };

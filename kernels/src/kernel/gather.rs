@@ -105,7 +105,6 @@ pub(crate) unsafe fn gather<T: Real, S: Simd<T>, N: Transpose<T>, const MR: usiz
                 piece.len,
                 (&mut a, &rows, 0, a_depth),
                 (&mut b, span as isize, 0, ends),
-                &mut std::ptr::null_mut(),
                 &mut acc,
             );
         }

@@ -1,8 +1,8 @@
 //! What a kernel is told: where a run of tiles lies, and what it asks for and packs on the way.
 
-use std::ptr::{null, null_mut};
+use std::ptr::null;
 
-use super::{prefetch, prefetch_far};
+use super::{prefetch, prefetch_beyond, prefetch_far};
 use crate::Real;
 use crate::cache::LINE;
 use crate::simd::Simd;
@@ -30,9 +30,6 @@ pub(crate) struct Run<'a, T> {
     pub(crate) b_tile: isize,
     /// From what is read of B to what is asked for, for kernels that stream.
     pub(crate) b_later: isize,
-    /// Where kernels that keep what they read of B store it, as a panel; and from a tile's panel to the next.
-    pub(crate) keep: *mut T,
-    pub(crate) keep_tile: usize,
     /// Where the chains start: at `beta * c`, or at 0 without a look at C when it is 0.
     pub(crate) beta: T,
     /// Element (0, 0) of C.
@@ -64,8 +61,6 @@ impl<T: Real> Run<'_, T> {
             b_depth: 0,
             b_tile: 0,
             b_later: 0,
-            keep: null_mut(),
-            keep_tile: 0,
             beta: T::ZERO,
             c,
             c_row: 0,
@@ -171,6 +166,13 @@ impl<T> Ahead<T> {
         self.from = self.from.wrapping_offset(rows as isize * self.from_row);
         self.to = self.to.wrapping_add(rows * span);
         self.rows -= rows;
+    }
+
+    /// Asks for the next row, of `len` elements.
+    #[inline(always)]
+    pub(super) fn ask_for_row(&mut self, len: usize) {
+        prefetch_beyond(self.from, len);
+        self.skip(1, len);
     }
 
     /// Copies the next row, of `NV` vectors.

@@ -1,8 +1,8 @@
 //! The multiply-adds of a tile, step by step along k.
 
 use super::{
-    ASK, Ends, GROUP, HALF, KEEP, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_beyond,
-    prefetch_far, read,
+    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_beyond, prefetch_far,
+    read,
 };
 use crate::Real;
 use crate::simd::Simd;
@@ -17,7 +17,6 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     count: usize,
     (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
     (b, b_depth, b_later, ends): (&mut *const T, isize, isize, Ends<T, S>),
-    keep: &mut *mut T,
     acc: &mut [[S::Vector; NV]; MR],
 ) {
     let mut left = count;
@@ -25,17 +24,18 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     unsafe {
         let panel = (NV * S::LANES) as isize;
         let in_panel = matches!(LOOK, PANEL | PACK) && b_depth == panel;
-        let many = matches!(LOOK, NEAR | ASK | KEEP) && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
+        let many = matches!(LOOK, NEAR | ASK) && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
         if a_depth == 1 && (in_panel || many) {
             // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations
             // beside the multiply-adds.
             while left >= UNROLL {
                 for u in 0..UNROLL {
-                    if matches!(LOOK, ASK | KEEP) {
+                    if LOOK == ASK {
+                        prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
                         // So that no vector is read before its step.
                         *b = unseen(*b);
                     }
-                    step::<T, S, MR, NV, END, LOOK>(s, (a, rows, u), (*b, b_depth), ends, keep, acc);
+                    step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
                     *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
                 }
                 for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
@@ -47,15 +47,11 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
             // The elements that a step needs are neighbours.
             let mut first = a[0];
             for _ in 0..left {
+                if LOOK == ASK {
+                    prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
+                }
                 let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
-                step::<T, S, MR, NV, END, LOOK>(
-                    s,
-                    (&groups, &std::array::from_fn(|i| i as isize), 0),
-                    (*b, b_depth),
-                    ends,
-                    keep,
-                    acc,
-                );
+                step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
                 first = first.wrapping_offset(a_depth);
                 *b = b.wrapping_offset(b_depth);
             }
@@ -66,7 +62,7 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
             if LOOK == STREAM {
                 prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
             }
-            step::<T, S, MR, NV, END, LOOK>(s, (a, rows, 0), (*b, b_depth), ends, keep, acc);
+            step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
             for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
                 *a = unseen(a.wrapping_offset(a_depth));
             }
@@ -84,7 +80,7 @@ fn unseen<T>(p: *const T) -> *const T {
 /// From so many chains on, loops for operands that lie well are worth their code and the time to compile it.
 const MANY_CHAINS: usize = 18;
 
-/// How many steps before its turn a row of B is asked for: fewer than the first level has ways, since rows may share a set.
+/// How many steps before its turn a row of B is asked for from the second level of cache.
 const SOON: isize = 6;
 
 /// Steps that share the moving of their pointers, where they can.
@@ -95,12 +91,11 @@ pub(crate) const UNROLL: usize = 4;
 /// # Safety
 /// The elements of A and B must be readable.
 #[inline(always)]
-unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
+unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
-    (b, b_depth): (*const T, isize),
+    b: *const T,
     ends: Ends<T, S>,
-    keep: &mut *mut T,
     acc: &mut [[S::Vector; NV]; MR],
 ) {
     // SAFETY: passed on from the caller.
@@ -108,15 +103,6 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END:
         let mut bs = [s.splat(T::ZERO); NV];
         for (j, v) in bs.iter_mut().enumerate() {
             *v = read::<T, S, NV, END>(s, b, j, ends);
-        }
-        if matches!(LOOK, ASK | KEEP) {
-            prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
-        }
-        if LOOK == KEEP {
-            for (j, &v) in bs.iter().enumerate() {
-                s.store(keep.add(j * S::LANES), v);
-            }
-            *keep = keep.add(NV * S::LANES);
         }
         // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
         for g in 0..MR.div_ceil(GROUP) {

@@ -45,7 +45,7 @@ macro_rules! kernel_table {
                 $($half: Window<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
-                use $crate::kernel::{ASK, CUT, HALF, KEEP, NEAR, PACK, PANEL, STREAM, WHOLE};
+                use $crate::kernel::{ASK, CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
@@ -88,7 +88,6 @@ macro_rules! kernel_table {
                     panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
                     packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
                     asking: &[$(tiles::<T, $three, 3, WHOLE, ASK>),+],
-                    keeping: &[$(tiles::<T, $three, 3, WHOLE, KEEP>),+],
                     gather: &[
                         &[
                             gather::<T, 1, 1>,

@@ -59,14 +59,6 @@ fn tables<T: Real>(isa: Isa) -> impl Iterator<Item = &'static Kernel<T>> {
     successors(crate::gemm::kernel::<T>(isa).into(), |kernel| kernel.half)
 }
 
-/// What a kernel does beside multiplying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Does {
-    Nothing,
-    Pack,
-    Keep,
-}
-
 /// Where the tiles of a run lie, and what they are.
 #[derive(Clone, Copy, Debug)]
 struct Tiles {
@@ -78,8 +70,8 @@ struct Tiles {
     width: usize,
     span: usize,
     k: usize,
-    /// Whether the rows ahead are packed, or those of B kept.
-    does: Does,
+    /// Whether the rows ahead are packed, not asked for.
+    packs: bool,
 }
 
 /// `A B + beta C` by the textbook loop; what lies between the rows of C stays. A comes with its two strides, B and C with
@@ -112,9 +104,9 @@ fn assert_packed<T: Real>((done, left): (&[T], &[T]), (far, span, gap): (&[T], u
 }
 
 impl<T: Real> Bench<T> {
-    /// A run of `tiles`, with `ahead` rows to pack: how many there are, how many in each tile and after how many steps.
+    /// A run of `tiles`, with `ahead` rows to pack or to ask for: how many there are, how many in each tile and after how many steps.
     fn check(&mut self, multiply: Multiply<T>, lanes: usize, tiles: Tiles, ahead: [usize; 3]) {
-        let Tiles { down, count, height, width, span, k, does } = tiles;
+        let Tiles { down, count, height, width, span, k, packs } = tiles;
         let (m, n) = if down { (count * height, width) } else { (height, count * width) };
         let (gap, along_rows) = (self.source.choose(&[0, 0, 3]), self.source.between(0, 1) == 0);
         let (a_row, a_depth) = if along_rows { (k + gap, 1) } else { (1, m + gap) };
@@ -130,8 +122,7 @@ impl<T: Real> Bench<T> {
         for edge in Edge::BOTH {
             let text = format!("{} {tiles:?} beta {beta} gap {gap} ahead {ahead:?} at its {edge:?}", self.name);
             let [for_a, for_b, for_c, from, to] = &mut self.memory;
-            let room = vec![nan(); if does == Does::Keep { count * k * span } else { rows * span }];
-            let (found, packed) = (for_c.place(&start, edge), to.place(&room, edge));
+            let (found, packed) = (for_c.place(&start, edge), to.place(&vec![nan(); rows * span], edge));
             let steps = |right: usize, below: usize| if down { below as isize } else { right as isize };
             let strip = Ahead {
                 from: from.place(&far, edge).as_ptr(),
@@ -155,8 +146,6 @@ impl<T: Real> Bench<T> {
                 b_depth: b_depth as isize,
                 b_tile: steps(width, 0),
                 b_later: 2 * steps(width, 0),
-                keep: packed.as_mut_ptr(),
-                keep_tile: k * span,
                 beta,
                 c: found.as_mut_ptr(),
                 c_row: c_row as isize,
@@ -168,15 +157,8 @@ impl<T: Real> Bench<T> {
             // SAFETY: the operands are as large as the run says, and the kernel comes from a set that the CPU has.
             named(&text, || unsafe { multiply(&run) });
             assert_c(found, &expected, (c_row, n), &text);
-            if does == Does::Keep {
-                for (i, kept) in packed.chunks(span).enumerate() {
-                    let row = &b[i % k * b_depth + i / k * steps(width, 0) as usize..][..span];
-                    assert_same_bits(kept, row, || format!("{text} kept row {i}"));
-                }
-            } else {
-                let done = if does == Does::Pack { rows.min(count * in_tile) } else { 0 };
-                assert_packed(packed.split_at(done * span), (&far, span, gap), &text);
-            }
+            let done = if packs { rows.min(count * in_tile) } else { 0 };
+            assert_packed(packed.split_at(done * span), (&far, span, gap), &text);
         }
         self.runs += 1;
     }
@@ -186,7 +168,7 @@ impl<T: Real> Bench<T> {
         for k in DEPTHS {
             for count in 1..=3 {
                 for down in [true, false] {
-                    let tiles = Tiles { down, count, height, width, span, k, does: Does::Nothing };
+                    let tiles = Tiles { down, count, height, width, span, k, packs: false };
                     self.check(multiply, lanes, tiles, [0; 3]);
                 }
             }
@@ -209,7 +191,7 @@ fn tiles_stay_inside<T: Real>() {
                     whole += 1;
                 }
             }
-            for (vectors, heights) in (1..).zip(kernel.streaming).chain([(2, &kernel.panel), (3, &kernel.asking)]) {
+            for (vectors, heights) in (1..).zip(kernel.streaming).chain([(2, &kernel.panel)]) {
                 for (height, &multiply) in (1..).zip(*heights) {
                     bench.check_tiles(multiply, lanes, height, (vectors * lanes, vectors * lanes));
                     whole += 1;
@@ -241,33 +223,28 @@ fn tiles_stay_inside<T: Real>() {
     }
 }
 
-fn packing_stays_inside<T: Real>() {
+fn looking_ahead_stays_inside<T: Real>() {
     for isa in Isa::available() {
         for kernel in tables::<T>(isa) {
             let lanes = kernel.lanes;
-            let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes, packing", T::NAME));
-            for (height, &multiply) in (1..).zip(kernel.packing) {
+            let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes, looking ahead", T::NAME));
+            let packing = (1..).zip(kernel.packing).map(|kernel| (2, true, kernel));
+            let asking = (1..).zip(kernel.asking).map(|kernel| (3, false, kernel));
+            for (vectors, packs, (height, &multiply)) in packing.chain(asking) {
                 for (k, count) in DEPTHS.into_iter().flat_map(|k| (1..=3).map(move |count| (k, count))) {
                     // As the five loops ask for it, with nothing to do, and with more rows than the tiles come to.
                     for (rows, between) in [(k, count), (0, 1), (k, 1), (2 * k + 1, 1), (k, k + 1)] {
-                        let width = 2 * lanes;
-                        let tiles = Tiles { down: true, count, height, width, span: width, k, does: Does::Pack };
+                        let width = vectors * lanes;
+                        let tiles = Tiles { down: true, count, height, width, span: width, k, packs };
                         bench.check(multiply, lanes, tiles, [rows, k / between, between]);
                     }
                 }
             }
-            for (height, &multiply) in (1..).zip(kernel.keeping) {
-                for (k, count) in DEPTHS.into_iter().flat_map(|k| (1..=3).map(move |count| (k, count))) {
-                    let width = 3 * lanes;
-                    let tiles = Tiles { down: false, count, height, width, span: width, k, does: Does::Keep };
-                    bench.check(multiply, lanes, tiles, [0; 3]);
-                }
-            }
-            let (packing, keeping) = (kernel.packing.len(), kernel.keeping.len());
-            // Halves are for the last vector alone, beside which nothing is done.
+            let (packing, asking) = (kernel.packing.len(), kernel.asking.len());
+            // Halves are for the last vector alone, which looks nowhere.
             let is_half = !std::ptr::eq(kernel, crate::gemm::kernel::<T>(isa));
-            assert!(is_half || packing >= 4 && keeping >= 3, "{}: {packing} and {keeping} kernels", bench.name);
-            assert_eq!(bench.runs, 3 * DEPTHS.len() * (5 * packing + keeping), "{}", bench.name);
+            assert!(is_half || packing >= 4 && asking >= 3, "{}: {packing} and {asking} kernels", bench.name);
+            assert_eq!(bench.runs, 5 * 3 * DEPTHS.len() * (packing + asking), "{}", bench.name);
         }
     }
 }
@@ -489,7 +466,7 @@ macro_rules! both {
 
 both! {
     every_tile_stays_inside_its_operands: tiles_stay_inside;
-    every_tile_that_looks_ahead_stays_inside_its_operands_and_its_panel: packing_stays_inside;
+    every_tile_that_looks_ahead_stays_inside_its_operands_and_its_panel: looking_ahead_stays_inside;
     every_row_vector_stays_inside_its_operands: columns_stay_inside;
     every_sweep_stays_inside_its_operands: sweeping_stays_inside;
     every_copy_and_transpose_stays_inside_its_operands: arranging_stays_inside;

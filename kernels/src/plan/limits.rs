@@ -15,13 +15,8 @@ pub(crate) const FEW_ROWS: usize = 16;
 /// where the first level is small and rows of B are long.
 pub(super) const SOME_ROWS: usize = 96;
 
-/// Up to so many rows, a B that the second level holds is best read in place in wide strips; and one that it does not hold is, if C can
-/// be written directly.
-pub(super) const ROWS_FOR_NEAR: usize = 64;
-pub(super) const ROWS_FOR_FAR: usize = 48;
-/// Up to so many rows, a B that the second level does not hold is best packed while their first tile is multiplied, in wide strips, or
-/// read in place where writing C takes longer, so that each chain is written once.
-pub(super) const ROWS_IN_PASSING: usize = 128;
+/// Up to so many rows, B is not worth packing in wide strips.
+pub(super) const FEW_FOR_WIDE: usize = 128;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 pub(super) const MORE_ROWS: usize = 256;
