@@ -165,11 +165,15 @@ impl Task {
 
     /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
-        let near = self.k * self.n * self.element <= caches.l2 / 2;
-        match self.b_in_place && self.m <= FEW_FOR_WIDE {
-            true if near => Reading::InPlace,
-            true => Reading::Streamed,
-            false => Reading::Packed,
+        let bytes = self.k * self.n * self.element;
+        if !self.b_in_place {
+            Reading::Packed
+        } else if self.m > FEW_FOR_WIDE {
+            if self.n <= NARROW && bytes <= caches.l2 / 4 { Reading::InPlace } else { Reading::Packed }
+        } else if bytes <= caches.l2 / 2 {
+            Reading::InPlace
+        } else {
+            Reading::Streamed
         }
     }
 
@@ -461,6 +465,7 @@ mod tests {
         let (near, far) = (512, 1024);
         assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
         assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
+        assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
         let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
         assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
     }
