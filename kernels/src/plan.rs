@@ -165,15 +165,14 @@ impl Task {
 
     /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
-        let bytes = self.k * self.n * self.element;
-        if !self.b_in_place {
+        let (bytes, crowded) = (self.k * self.n * self.element, self.is_aliased(self.b_row));
+        let few = self.m <= FEW_FOR_WIDE;
+        if !self.b_in_place || !few && (crowded || self.n > NARROW || bytes > caches.l2 / 4) {
             Reading::Packed
-        } else if self.m > FEW_FOR_WIDE {
-            if self.n <= NARROW && bytes <= caches.l2 / 4 { Reading::InPlace } else { Reading::Packed }
-        } else if bytes <= caches.l2 / 2 {
-            Reading::InPlace
-        } else {
+        } else if few && (crowded || bytes > caches.l2 / 2) {
             Reading::Streamed
+        } else {
+            Reading::InPlace
         }
     }
 
@@ -466,6 +465,8 @@ mod tests {
         assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
         assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
         assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
+        let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
+        assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
         let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
         assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
     }
