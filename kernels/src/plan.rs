@@ -20,10 +20,11 @@ pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 pub enum Reading {
     /// Where it is.
     InPlace,
-    /// Where it is, from far away, asked for in good time: each strip of B while the one before it is multiplied, if rows are the loop inside
-    /// and strips are wide; and a few rows of B at a time otherwise.
+    /// Where it is, from far away, asked for in good time: each strip of B while the one before it is multiplied, if rows are the loop
+    /// inside and strips are wide; and a few rows of B at a time otherwise.
     Streamed,
-    /// From a packed copy that multiplying makes: of each strip of B, while the one before it is multiplied, if rows are the loop inside; and all of a block's first otherwise.
+    /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; and all of a
+    /// block's first otherwise.
     InPassing,
     /// From a packed copy that is made first.
     Packed,
@@ -63,7 +64,7 @@ pub(crate) struct Plan {
     pub(crate) a_far: bool,
     /// Whether the next tile of C is asked for.
     pub(crate) asks_for_c: bool,
-    /// Whether rows of B are asked for before they are packed.
+    /// Whether rows that are packed along their lines are asked for before.
     pub(crate) asks_for_rows: bool,
     /// Whether what streams is asked for a block of rows ahead, not strips ahead.
     pub(crate) rows_ahead: bool,
