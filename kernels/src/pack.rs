@@ -152,17 +152,54 @@ pub(crate) unsafe fn copy<T: Real, S: Simd<T>>(
     panel: *mut T,
     row: usize,
 ) {
-    let whole = width - width % S::LANES;
-    let mask = s.mask((width - whole).max(1));
+    let parts = Parts::of(s, width);
     for k in 0..len {
         // SAFETY: `width` elements of row k, which the caller vouches for.
+        unsafe { parts.copy(s, source.offset(k as isize * stride), panel.add(k * row)) };
+    }
+}
+
+/// A row that is copied in whole vectors, one of half the length and the first lanes of another: what a mask covers of a vector that
+/// goes on in the next line of the cache takes as long as if all of it were written.
+#[derive(Clone, Copy)]
+struct Parts<T: Real, S: Simd<T>> {
+    /// Elements in whole vectors, and in these and the half.
+    whole: usize,
+    halves: usize,
+    all: usize,
+    mask: <S::Narrow as Simd<T>>::Mask,
+}
+
+impl<T: Real, S: Simd<T>> Parts<T, S> {
+    #[inline(always)]
+    fn of(s: S, all: usize) -> Self {
+        let (lanes, narrow) = (S::LANES, <S::Narrow as Simd<T>>::LANES);
+        let whole = all - all % lanes;
+        let halves = if narrow < lanes { all - all % narrow } else { whole };
+        Self { whole, halves, all, mask: s.narrow().mask((all - halves).max(1)) }
+    }
+
+    /// Copies a row.
+    ///
+    /// # Safety
+    /// Its elements must be readable, and those of the target writable.
+    #[inline(always)]
+    unsafe fn copy(self, s: S, source: *const T, target: *mut T) {
+        let narrow = s.narrow();
+        // SAFETY: passed on from the caller; the parts are neighbours, and end with the row.
         unsafe {
-            let (source, panel) = (source.offset(k as isize * stride), panel.add(k * row));
-            for j in (0..whole).step_by(S::LANES) {
-                s.store(panel.add(j), s.load(source.add(j)));
+            for j in (0..self.whole).step_by(S::LANES) {
+                s.store(target.add(j), s.load(source.add(j)));
             }
-            if whole < width {
-                s.store_first(panel.add(whole), mask, s.load_first(source.add(whole), mask));
+            if self.whole < self.halves {
+                narrow.store(target.add(self.whole), narrow.load(source.add(self.whole)));
+            }
+            if self.halves < self.all {
+                narrow.store_first(
+                    target.add(self.halves),
+                    self.mask,
+                    narrow.load_first(source.add(self.halves), self.mask),
+                );
             }
         }
     }
@@ -181,8 +218,7 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
     (len, asks): (usize, bool),
     (panels, step): (*mut T, usize),
 ) {
-    let whole = span - span % S::LANES;
-    let mask = s.mask((span - whole).max(1));
+    let parts = Parts::of(s, span);
     // The rows that come next lie too far for the hardware to ask for them.
     let next = len as isize * stride;
     for strip in 0..strips {
@@ -192,14 +228,7 @@ pub(crate) unsafe fn deal<T: Real, S: Simd<T>>(
                 prefetch_far(source.wrapping_offset(next), span);
             }
             // SAFETY: a row of a strip, which the caller vouches for.
-            unsafe {
-                for j in (0..whole).step_by(S::LANES) {
-                    s.store(panel.add(j), s.load(source.add(j)));
-                }
-                if whole < span {
-                    s.store_first(panel.add(whole), mask, s.load_first(source.add(whole), mask));
-                }
-            }
+            unsafe { parts.copy(s, source, panel) };
             source = source.wrapping_offset(stride);
             panel = panel.wrapping_add(span);
         }

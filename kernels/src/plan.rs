@@ -10,8 +10,8 @@ use crate::thin::IN_PLACE;
 mod limits;
 
 use limits::{
-    DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_LONG, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS,
-    NARROW, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+    BESIDE_COLUMNS, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_LONG, FEW_TURNED, FEW_WAYS,
+    MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -193,7 +193,10 @@ impl Task {
             // A tile reads part of each line of the transposed A, the rest of which may be gone when its turn comes.
             let parts = caches.keep_a_block() || caches.are_tight() && tall * element < LINE;
             let upright = parts && self.is_tall_upright(caches, tall);
-            folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright
+            // Many strips that stream past read the parts again and again.
+            let beside = if self.is_aliased(self.a_depth) { BESIDE_COLUMNS / 2 } else { BESIDE_COLUMNS + 1 };
+            let again = self.a_row == 1 && m > FEW_ROWS && k <= SHORT && n * element >= beside;
+            folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright || again
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
             let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
@@ -260,7 +263,8 @@ impl Task {
             }
             // C takes the time, and the more so when it waits for B.
             _ if self.k <= SHORT && !caches.are_tight() => {
-                Blocks { nc: (caches.l2 / 2 / self.element / self.k.max(1)).max(4 * strip), ..usual }
+                let nc = (caches.l2 / 2 / self.element / self.k.max(1)).max(4 * strip);
+                Blocks { mc: usual.mc.min(SHALLOW_ROWS), nc, ..usual }
             }
             _ => usual,
         }

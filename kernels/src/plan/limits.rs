@@ -34,6 +34,11 @@ pub(super) const FEW_BESIDE: usize = 256;
 /// Bytes of a row of B, up to which the transposed A had better be met in place where wide strips of it can be.
 pub(super) const FEW_TURNED: usize = 400;
 
+/// Bytes of a row of B, up to which a shallow transposed A had better be met in place; half of it where columns share sets.
+pub(super) const BESIDE_COLUMNS: usize = 1024;
+/// Rows of a shallow A that are packed together.
+pub(super) const SHALLOW_ROWS: usize = 192;
+
 /// Bytes of depth to which few rows of the transposed A are packed where the second level keeps B.
 pub(super) const DEPTH_OF_COLUMNS: usize = 1024;
 

@@ -66,11 +66,11 @@ impl<T: Real> Product<T> {
                     let panels = (room.wrapping_add(from * width), width * len);
                     (kernel.deal)(source, (whole, width), (count, plan.asks_for_rows), panels);
                 }
-                for part in rows.parts().skip(whole) {
-                    let panel = (part.ptr.cast_mut().wrapping_add(from * part.count), part.count);
-                    // SAFETY: the panels of all parts together are `height` wide.
-                    unsafe { a.pack_panel(kernel, (part.first, part.count), (k + from, count), panel) };
-                }
+            }
+            for part in rows.parts().skip(whole) {
+                let panel = (part.ptr.cast_mut(), part.count);
+                // SAFETY: the panels of all parts together are `height` wide.
+                unsafe { a.pack_panel(kernel, (part.first, part.count), (k, len), panel) };
             }
             return rows;
         }
