@@ -2,7 +2,7 @@
 //!
 //! Weights are `m x d`, row-major. Features and all that is made of them are *by sample* (`[sample, channel]`), which puts the
 //! channels on the lanes of everything backward, and of what comes after a product: ten samples would leave most of a vector
-//! empty. *By channel* (`[channel, sample]`) is how a layer reads its features on the way forward.
+//! empty. *By channel* (`[channel, sample]`) is how a layer reads the features of few samples on the way forward.
 
 use std::ops::Range;
 
@@ -35,13 +35,13 @@ pub struct Traces<'a, T> {
     pub slope: &'a mut [T],
 }
 
-/// Up to this many samples, a thread finishes the channels of the product that it has just made.
+/// Up to this many samples, a thread finishes the channels of the product that it has just made; of more, the product is one by itself.
 const FEW_SAMPLES: usize = 48;
 /// Samples on the lanes come in whole vectors of this many.
 const LANES: usize = 8;
 /// Channels and samples that are turned at once.
 const SQUARE: usize = 16;
-/// Bytes of a sample's channels that are finished at once.
+/// Bytes of a product that are finished at once.
 const STRETCH: usize = 4096;
 /// Threads take whole cache lines and whole tiles.
 const PIECE: usize = 48;
@@ -57,7 +57,7 @@ pub fn forward<T: Real>(
     traces: Traces<'_, T>,
     parallelism: Parallelism,
 ) {
-    let (m, d, rank) = weights.shape();
+    let (m, d, _) = weights.shape();
     let n = x.rows();
     assert!(x.cols() == d, "dense: features of {} channels for W {m}x{d}", x.cols());
     let lens = [traces.value.len(), traces.slope.len()];
@@ -66,41 +66,98 @@ pub fn forward<T: Real>(
     if n * m == 0 {
         return;
     }
+    let forward = if n > FEW_SAMPLES { forward_many } else { forward_few };
+    forward(finish, weights, x, traces, parallelism);
+}
+
+/// [`forward`] of few samples: pieces of the channels, each of which is finished while it is near.
+fn forward_few<T: Real>(
+    finish: &Finish<'_, T>,
+    weights: &Weights<'_, T>,
+    x: MatRef<'_, T>,
+    traces: Traces<'_, T>,
+    parallelism: Parallelism,
+) {
+    let ((m, d, rank), n) = (weights.shape(), x.rows());
     let kernel = T::active_kernel();
     let few = n <= kernel.columns_rows;
     let columns = if few { places(n) } else { n.next_multiple_of(LANES) };
     let room = [size(&[d + rank, columns]), if few { 0 } else { size(&[m, columns]) }];
     with_scratch::<T, ()>(room, |[x_room, product]| {
         let along = x_room.wrapping_add(d * columns);
-        let (value, slope) = (traces.value.as_mut_ptr(), traces.slope.as_mut_ptr());
-        let layer = Layer { kernel, weights, few, n, columns, x: x_room, along, product, value, slope };
+        let layer = Layer { kernel, weights, few, n, columns, x: x_room, along, product, found: Found::of(traces) };
         // SAFETY: `x` holds the features; the room for them holds `d` rows, of which each piece writes its own.
-        in_pieces(d, d * n, parallelism, &|channels| unsafe { layer.turn(x, channels) });
+        in_pieces((d, PIECE), d * n, parallelism, &|channels| unsafe { layer.turn(x, channels) });
         if rank > 0 {
             // SAFETY: the room has a place for all r rows or columns of it, and the features are in theirs.
             unsafe {
                 layer.multiply(weights.features(), if few { (along, rank) } else { (along, columns) }, parallelism)
             };
         }
-        let together = few || n <= FEW_SAMPLES;
-        if !together {
-            // SAFETY: the room for the product is this call's.
-            unsafe { layer.multiply_rows(0..m, parallelism) };
-        }
-        let nanoseconds = if together { m * (d + rank) * columns / 40 } else { 3 * m * columns };
-        in_pieces(m, nanoseconds, parallelism, &|rows| {
+        in_pieces((m, PIECE), m * (d + rank) * columns / 40, parallelism, &|rows| {
             // SAFETY: pieces do not meet, and each writes its own channels and rows of the product.
             unsafe {
-                if together {
-                    layer.multiply_rows(rows.clone(), Parallelism::Serial);
-                }
+                layer.multiply_rows(rows.clone());
                 layer.finish(finish, rows);
             }
         });
     });
 }
 
-/// A layer on its way forward. Up to as many samples as the kernels take rows, its product is made by sample, in the place
+/// [`forward`] of many samples: their product with the weights, and then what comes after it.
+fn forward_many<T: Real>(
+    finish: &Finish<'_, T>,
+    weights: &Weights<'_, T>,
+    x: MatRef<'_, T>,
+    traces: Traces<'_, T>,
+    parallelism: Parallelism,
+) {
+    let ((m, _, rank), n) = (weights.shape(), x.rows());
+    let mut product = MatMut::row_major(&mut *traces.value, n, m).expect("checked");
+    gemm(T::ONE, x, weights.matrix.t(), T::ZERO, product.reborrow(), parallelism);
+    if rank > 0 {
+        add_product(x, weights.features().t(), weights.moves(), product, parallelism);
+    }
+    let found = Found::of(traces);
+    in_pieces((n, 1), 3 * n * m, parallelism, &|samples| {
+        // SAFETY: samples of this piece alone.
+        unsafe { found.finish(finish, samples.start * m..samples.end * m) };
+    });
+}
+
+/// Where a layer's product and then its traces are, both `n x m`.
+struct Found<T> {
+    value: *mut T,
+    slope: *mut T,
+}
+
+// SAFETY: threads write disjoint elements, as those who call its method vouch for.
+unsafe impl<T: Sync> Sync for Found<T> {}
+
+impl<T: Real> Found<T> {
+    fn of(traces: Traces<'_, T>) -> Self {
+        Self { value: traces.value.as_mut_ptr(), slope: traces.slope.as_mut_ptr() }
+    }
+
+    /// What comes after some elements of the product, which are in the place of the value.
+    ///
+    /// # Safety
+    /// The elements must be there, and this thread's alone.
+    unsafe fn finish(&self, finish: &Finish<'_, T>, elements: Range<usize>) {
+        let stretch = STRETCH / size_of::<T>();
+        let mut pre = vec![T::ZERO; stretch.min(elements.len())];
+        for at in elements.clone().step_by(stretch) {
+            let len = stretch.min(elements.end - at);
+            // SAFETY: these elements, which nobody else refers to.
+            let [value, slope] =
+                [self.value, self.slope].map(|to| unsafe { std::slice::from_raw_parts_mut(to.add(at), len) });
+            pre[..len].copy_from_slice(value);
+            finish.run(Isa::active(), &pre[..len], finish.skip.map(|skip| &skip[at..at + len]), value, slope);
+        }
+    }
+}
+
+/// A layer of few samples on its way forward. Of as many as the kernels take rows, its product is made by sample, in the place
 /// of the value, with channels on the lanes; of more, by channel, with samples on the lanes, and is turned then.
 struct Layer<'a, T: 'static> {
     kernel: &'static Kernel<T>,
@@ -115,9 +172,7 @@ struct Layer<'a, T: 'static> {
     along: *mut T,
     /// `m x columns`, if by channel.
     product: *mut T,
-    /// `n x m`.
-    value: *mut T,
-    slope: *mut T,
+    found: Found<T>,
 }
 
 // SAFETY: threads write disjoint channels, as those who call its methods vouch for.
@@ -158,14 +213,16 @@ impl<T: Real> Layer<'_, T> {
     ///
     /// # Safety
     /// As [`Layer::multiply`]; and what is along the updates' features must be there.
-    unsafe fn multiply_rows(&self, rows: Range<usize>, parallelism: Parallelism) {
+    unsafe fn multiply_rows(&self, rows: Range<usize>) {
         let (m, d, rank) = self.weights.shape();
         let out = match self.few {
-            true => (self.value.wrapping_add(rows.start), m),
+            true => (self.found.value.wrapping_add(rows.start), m),
             false => (self.product.wrapping_add(rows.start * self.columns), self.columns),
         };
         // SAFETY: passed on from the caller.
-        unsafe { self.multiply(self.weights.matrix.submatrix(rows.start, 0, rows.len(), d), out, parallelism) };
+        unsafe {
+            self.multiply(self.weights.matrix.submatrix(rows.start, 0, rows.len(), d), out, Parallelism::Serial);
+        }
         if rank > 0 {
             let moves = Operand::plain(self.weights.moves[rows.start..].as_ptr(), (rows.len(), 1), (rank, m));
             let along = match self.few {
@@ -173,7 +230,7 @@ impl<T: Real> Layer<'_, T> {
                 false => Operand::plain(self.along, (self.columns, 1), (rank, self.columns)),
             };
             // SAFETY: as above.
-            unsafe { self.run((moves, along), T::ONE, out, parallelism) };
+            unsafe { self.run((moves, along), T::ONE, out, Parallelism::Serial) };
         }
     }
 
@@ -204,21 +261,15 @@ impl<T: Real> Layer<'_, T> {
             for first in rows.clone().step_by(SQUARE) {
                 let (channels, from) = (SQUARE.min(rows.end - first), self.product.wrapping_add(first * self.columns));
                 for i in (0..self.n).step_by(SQUARE) {
-                    let (samples, to) = (SQUARE.min(self.n - i), self.value.wrapping_add(i * m + first));
+                    let (samples, to) = (SQUARE.min(self.n - i), self.found.value.wrapping_add(i * m + first));
                     // SAFETY: entry (i, first + channel) of the value, from entry (channel, i) of the product.
                     unsafe { (self.kernel.transpose)(from.add(i), self.columns as isize, channels, samples, to, m) };
                 }
             }
         }
-        let stretch = STRETCH / size_of::<T>();
-        let mut pre = vec![T::ZERO; stretch.min(rows.len())];
-        for (i, first) in (0..self.n).flat_map(|i| rows.clone().step_by(stretch).map(move |first| (i, first))) {
-            let (at, len) = (i * m + first, stretch.min(rows.end - first));
-            // SAFETY: these channels of a sample, which nobody else refers to.
-            let [value, slope] =
-                [self.value, self.slope].map(|to| unsafe { std::slice::from_raw_parts_mut(to.add(at), len) });
-            pre[..len].copy_from_slice(value);
-            finish.run(Isa::active(), &pre[..len], finish.skip.map(|skip| &skip[at..at + len]), value, slope);
+        for i in 0..self.n {
+            // SAFETY: these channels of a sample.
+            unsafe { self.found.finish(finish, i * m + rows.start..i * m + rows.end) };
         }
     }
 }
@@ -234,15 +285,27 @@ pub fn backward<T: Real>(
     mut dx: MatMut<'_, T>,
     parallelism: Parallelism,
 ) {
-    let (n, (_, _, rank)) = (delta.rows(), weights.shape());
+    let (_, _, rank) = weights.shape();
     gemm(T::ONE, delta, weights.matrix, beta, dx.reborrow(), parallelism);
     if rank > 0 {
-        let mut along = vec![T::ZERO; n * rank];
-        let out = MatMut::row_major(&mut along, n, rank).expect("just made");
-        gemm(T::ONE, delta, weights.moves().t(), T::ZERO, out, parallelism);
-        let along = MatRef::row_major(&along, n, rank).expect("just made");
-        gemm(T::ONE, along, weights.features(), T::ONE, dx, parallelism);
+        add_product(delta, weights.moves().t(), weights.features(), dx, parallelism);
     }
+}
+
+/// `out <- out + (a b) c`.
+fn add_product<T: Real>(
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
+    c: MatRef<'_, T>,
+    out: MatMut<'_, T>,
+    parallelism: Parallelism,
+) {
+    let (rows, inner) = (a.rows(), b.cols());
+    let mut between = vec![T::ZERO; rows * inner];
+    let room = MatMut::row_major(&mut between, rows, inner).expect("just made");
+    gemm(T::ONE, a, b, T::ZERO, room, parallelism);
+    let between = MatRef::row_major(&between, rows, inner).expect("just made");
+    gemm(T::ONE, between, c, T::ONE, out, parallelism);
 }
 
 impl<'a, T: Real> Weights<'a, T> {
@@ -267,10 +330,15 @@ impl<'a, T: Real> Weights<'a, T> {
 }
 
 /// Runs `work` on `0..len` cut into ranges of whole chunks, on several threads where that pays.
-fn in_pieces(len: usize, nanoseconds: usize, parallelism: Parallelism, work: &(dyn Fn(Range<usize>) + Sync)) {
+fn in_pieces(
+    (len, chunk): (usize, usize),
+    nanoseconds: usize,
+    parallelism: Parallelism,
+    work: &(dyn Fn(Range<usize>) + Sync),
+) {
     let threads = if parallelism == Parallelism::Rayon { rayon::current_num_threads() } else { 1 };
     // A few for each thread, so that one that is held up does not hold up all.
-    let piece = len.div_ceil(4 * threads).next_multiple_of(PIECE);
+    let piece = len.div_ceil(4 * threads).next_multiple_of(chunk);
     let range = |piece_index: usize| piece_index * piece..((piece_index + 1) * piece).min(len);
     let shared = threads > 1
         && nanoseconds >= team::WORTH_TELLING
