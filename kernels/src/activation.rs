@@ -164,6 +164,7 @@ impl FromStr for Activation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elementary::{double, single};
 
     const ALL: [Activation; 11] = [
         Activation::SOFTPLUS,
@@ -318,5 +319,31 @@ mod tests {
                 assert_eq!(pairs[0], pairs[1], "{activation} on {isa}");
             }
         }
+    }
+
+    #[test]
+    fn powers_do_not_depend_on_their_neighbours() {
+        fn check<T: Real>(limit: f64) {
+            // Up to the last that take fewer operations.
+            let ordinary: Vec<T> = (-512..=512).map(|i| T::from_f64(f64::from(i) / 512.0 * limit)).collect();
+            for other in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.001 * limit, -1.1 * limit] {
+                for isa in Isa::available() {
+                    let (mut alone, mut beside) = (vec![T::ZERO; ordinary.len()], vec![T::ZERO; 2 * ordinary.len()]);
+                    exp_with(isa, &ordinary, &mut alone);
+                    let mixed: Vec<T> = ordinary.iter().flat_map(|&x| [x, T::from_f64(other)]).collect();
+                    exp_with(isa, &mixed, &mut beside);
+                    let found: Vec<T> = beside.iter().copied().step_by(2).collect();
+                    assert_eq!(found, alone, "{isa} beside {other}");
+                    let others: Vec<f64> = beside.iter().skip(1).step_by(2).map(|x| x.to_f64()).collect();
+                    let expected = T::from_f64(T::from_f64(other).to_f64().exp()).to_f64();
+                    let close = |&x: &f64| {
+                        x == expected || x.is_nan() && expected.is_nan() || (x / expected - 1.0).abs() < 1e-6
+                    };
+                    assert!(others.iter().all(close), "{isa}: {other}");
+                }
+            }
+        }
+        check::<f32>(f64::from(single::ORDINARY));
+        check::<f64>(double::ORDINARY);
     }
 }

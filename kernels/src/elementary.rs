@@ -8,24 +8,21 @@ pub(crate) mod double;
 mod exponential;
 pub(crate) mod single;
 
-/// `c[0] + c[1] x + c[2] x^2 + ...`, as four polynomials in x^4 (two in x^2 when it is short), so that operations wait less for
-/// one another than by Horner's rule.
+/// `c[0] + c[1] x + c[2] x^2 + ...`, as two polynomials in x^2, so that operations wait less for one another than by Horner's rule.
 macro_rules! polynomial {
     ($real:ident) => {
         #[inline(always)]
         fn polynomial<const N: usize, const K: usize>(x: Abreast<$real, K>, c: [$real; N]) -> Abreast<$real, K> {
             let square = x * x;
-            let (parts, power) = if N < 11 { (2, square) } else { (4, square * square) };
             let part = |first: usize| {
-                let last = first + (N - 1 - first) / parts * parts;
+                let last = first + (N - 1 - first) / 2 * 2;
                 let mut sum = Abreast::from(c[last]);
-                for i in (first..last).step_by(parts).rev() {
-                    sum = sum.mul_add(power, c[i]);
+                for i in (first..last).step_by(2).rev() {
+                    sum = sum.mul_add(square, c[i]);
                 }
                 sum
             };
-            let low = part(1).mul_add(x, part(0));
-            if parts == 2 { low } else { part(3).mul_add(x, part(2)).mul_add(square, low) }
+            part(1).mul_add(x, part(0))
         }
     };
 }

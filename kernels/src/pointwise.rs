@@ -8,6 +8,14 @@ use crate::{Isa, Real};
 
 /// A function of one variable, of a few values abreast. `#[inline(always)]`, as [`Vectorized`] asks.
 pub trait Pointwise: Copy {
+    /// The function where it takes fewer operations, to the same bits.
+    type Ordinary: Pointwise;
+
+    /// That, and up to which size of its arguments, if there is such a range.
+    #[inline(always)]
+    fn ordinary<T: Real>(self) -> Option<(Self::Ordinary, T)> {
+        None
+    }
     /// Its values in f32.
     fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K>;
     /// Its values in f64.
@@ -58,8 +66,19 @@ fn blocks<T: Real, F: Pointwise, const K: usize>(function: F, input: &[T], outpu
     let (len, block) = (input.len(), K * LANES);
     for start in (0..len).step_by(block) {
         let start = start.min(len - block);
-        apply::<T, F, K>(function, &input[start..start + block], &mut output[start..start + block]);
+        let (input, output) = (&input[start..start + block], &mut output[start..start + block]);
+        match function.ordinary::<T>() {
+            Some((ordinary, most)) if are_within(input, most) => apply::<T, F::Ordinary, K>(ordinary, input, output),
+            _ => apply::<T, F, K>(function, input, output),
+        }
     }
+}
+
+/// Whether no value is larger than `most`, or NaN.
+#[inline(always)]
+fn are_within<T: Real>(values: &[T], most: T) -> bool {
+    // All of them, so that the compiler makes vectors.
+    values.iter().fold(true, |all, value| all & (value.abs() <= most))
 }
 
 /// `output[i] <- function(input[i])` for `K` times [`LANES`] values.
@@ -79,10 +98,11 @@ fn apply<T: Real, F: Pointwise, const K: usize>(function: F, input: &[T], output
 }
 
 macro_rules! pointwise {
-    ($($name:ident = $function:ident;)*) => { $(
+    ($($name:ident = $function:ident $(, $within:ident for $ordinary:ident)?;)*) => { $(
         #[derive(Clone, Copy)]
         pub struct $name;
         impl Pointwise for $name {
+            pointwise!(@ $($within $ordinary)?);
             #[inline(always)]
             fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
                 single::$function(z)
@@ -93,10 +113,21 @@ macro_rules! pointwise {
             }
         }
     )* };
+    (@) => { type Ordinary = Self; };
+    (@ $within:ident $ordinary:ident) => {
+        type Ordinary = $ordinary;
+
+        #[inline(always)]
+        fn ordinary<T: Real>(self) -> Option<($ordinary, T)> {
+            let most = if size_of::<T>() == size_of::<f32>() { f64::from(single::$within) } else { double::$within };
+            Some(($ordinary, T::from_f64(most)))
+        }
+    };
 }
 
 pointwise! {
-    Exp = exp;
+    Exp = exp, ORDINARY for ExpOfOrdinary;
+    ExpOfOrdinary = exp_of_ordinary;
     Tanh = tanh;
     TanhDerivative = tanh_derivative;
     Sigmoid = sigmoid;
@@ -115,6 +146,8 @@ macro_rules! rounded {
         #[derive(Clone, Copy)]
         pub struct $name { $(pub $field: f64)? }
         impl Pointwise for $name {
+            type Ordinary = Self;
+
             #[inline(always)]
             fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
                 self.double(z.widened()).narrowed()
@@ -144,6 +177,8 @@ pub struct Softplus {
 }
 
 impl Pointwise for Softplus {
+    type Ordinary = Self;
+
     #[inline(always)]
     fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
         single::softplus(z, self.beta as f32, (1.0 / self.beta) as f32)
@@ -160,6 +195,8 @@ pub struct SoftplusDerivative {
 }
 
 impl Pointwise for SoftplusDerivative {
+    type Ordinary = Self;
+
     #[inline(always)]
     fn single<const K: usize>(self, z: Abreast<f32, K>) -> Abreast<f32, K> {
         single::sigmoid(self.beta as f32 * z)

@@ -42,6 +42,8 @@ pub trait Real:
 
     /// `self * factor + addend`, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// The value without its sign.
+    fn abs(self) -> Self;
     /// The nearest value to `x`.
     fn from_f64(x: f64) -> Self;
     /// The same value as an `f64`; exact.
@@ -86,6 +88,10 @@ macro_rules! real {
             #[inline(always)]
             fn mul_add(self, factor: Self, addend: Self) -> Self {
                 $t::mul_add(self, factor, addend)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
             }
             #[inline(always)]
             fn from_f64(x: f64) -> Self {

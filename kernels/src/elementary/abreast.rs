@@ -111,6 +111,16 @@ macro_rules! abreast {
                 let x = self;
                 each!(x => 0.0, x.clamp(low, high))
             }
+            /// The smaller of the two; NaN stays NaN.
+            #[inline(always)]
+            pub fn at_most(self, high: $real) -> Self {
+                self.more(high).select(high, self)
+            }
+            /// The larger of the two; NaN stays NaN.
+            #[inline(always)]
+            pub fn at_least(self, low: $real) -> Self {
+                self.less(low).select(low, self)
+            }
             /// Which are below `other`.
             #[inline(always)]
             pub fn less(self, other: $real) -> Abreast<bool, K> {

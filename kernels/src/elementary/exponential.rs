@@ -9,12 +9,28 @@ macro_rules! exponential {
         const HALF: i32 = $bias / 2;
 
         /// e^x = 2^n e^r for x from the least that is not rounded to 0 to the largest that is not infinite, with
-        /// |r| <= ln 2 / 2: n in the low bits of the first, r.
+        /// |r| <= ln 2 / 2: 2^(n + bias), a normal number, for the `bias` of this [`rounding`], and r.
         #[inline(always)]
-        fn reduce<const K: usize>(x: Values<K>) -> (Abreast<$bits, K>, Values<K>) {
-            let shifted = x.mul_add(LOG2_E, ROUND);
-            let n = shifted - ROUND;
-            (shifted.to_bits(), (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x)))
+        fn reduce<const K: usize>(x: Values<K>, rounding: impl Into<Values<K>>) -> (Values<K>, Values<K>) {
+            let (power, n) = nearest(x, LOG2_E, rounding);
+            (power, (-n).mul_add(LN_2_LOW, (-n).mul_add(LN_2_HIGH, x)))
+        }
+
+        /// The whole number n that is nearest to `factor * x`: 2^(n + bias), as in [`reduce`], and n.
+        #[inline(always)]
+        fn nearest<const K: usize>(
+            x: Values<K>,
+            factor: $real,
+            rounding: impl Into<Values<K>>,
+        ) -> (Values<K>, Values<K>) {
+            let rounding = rounding.into();
+            let shifted = x.mul_add(factor, rounding);
+            ((shifted.to_bits() << $digits).to_real(), shifted - rounding)
+        }
+
+        /// Adding this rounds to a whole number n, and leaves n and the bias of 2^(n + bias) in the low bits.
+        const fn rounding(bias: i32) -> $real {
+            ROUND + ($bias + bias) as $real
         }
 
         /// e^r - 1 for |r| <= ln 2 / 2.
@@ -23,17 +39,11 @@ macro_rules! exponential {
             (r * r).mul_add(polynomial(r, EXP), r)
         }
 
-        /// e^x = 2^n (1 + q), as in [`reduce`]: n, q.
+        /// e^x = 2^n (1 + q), otherwise as [`reduce`]: 2^(n + bias), q.
         #[inline(always)]
-        fn exp_parts<const K: usize>(x: Values<K>) -> (Abreast<$bits, K>, Values<K>) {
-            let (n, r) = reduce(x);
-            (n, exp_m1(r))
-        }
-
-        /// 2^(n + bias), a normal number, for n in the low bits.
-        #[inline(always)]
-        fn power_of_two<const K: usize>(n: Abreast<$bits, K>, bias: i32) -> Values<K> {
-            (n << $digits).wrapping_add((($bias + bias) as $bits) << $digits).to_real()
+        fn exp_parts<const K: usize>(x: Values<K>, rounding: impl Into<Values<K>>) -> (Values<K>, Values<K>) {
+            let (power, r) = reduce(x, rounding);
+            (power, exp_m1(r))
         }
 
         /// 2^n.
@@ -41,18 +51,12 @@ macro_rules! exponential {
             $real::from_bits((($bias + n) as $bits) << $digits)
         }
 
-        /// The larger of the two; NaN when `x` is.
-        #[inline(always)]
-        fn at_least<const K: usize>(x: Values<K>, low: $real) -> Values<K> {
-            x.less(low).select(low, x)
-        }
-
         /// `factor` e^-|x|.
         #[inline(always)]
         fn exp_of_minus<const K: usize>(x: Values<K>, factor: $real) -> Values<K> {
-            let (n, q) = exp_parts(at_least(-x.abs(), $least));
+            let (power, q) = exp_parts((-x.abs()).at_least($least), rounding(HALF));
             // In two steps, for results below the normal numbers.
-            (1.0 + q) * power_of_two(n, HALF) * (constant_power(-HALF) * factor)
+            power.mul_add(q, power) * (constant_power(-HALF) * factor)
         }
 
         /// `top / (bottom + rest)` for a `rest` below the last place of `bottom`: its first value, what that leaves of `top`, and
@@ -78,11 +82,21 @@ macro_rules! exponential {
         /// e^x.
         #[inline(always)]
         pub fn exp<const K: usize>(x: Values<K>) -> Values<K> {
-            let (n, q) = exp_parts(x.clamp($least, $most));
             // In two steps, for results below the normal numbers and above the largest power of two.
             let negative = x.less(0.0);
-            let power = negative.select(power_of_two(n, HALF), power_of_two(n, -HALF));
-            (1.0 + q) * power * negative.select(constant_power(-HALF), constant_power(HALF))
+            let roundings = negative.select(rounding(HALF), rounding(-HALF));
+            let (power, q) = exp_parts(x.clamp($least, $most), roundings);
+            power.mul_add(q, power) * negative.select(constant_power(-HALF), constant_power(HALF))
+        }
+
+        /// The size of x up to which e^x and all on the way to it are normal numbers, and not the largest.
+        pub const ORDINARY: $real = (($bias - 2) as $real) * LN_2;
+
+        /// [`exp`] for |x| up to [`ORDINARY`], to the bit.
+        #[inline(always)]
+        pub fn exp_of_ordinary<const K: usize>(x: Values<K>) -> Values<K> {
+            let (power, q) = exp_parts(x, rounding(0));
+            power.mul_add(q, power)
         }
 
         /// 1 / (1 + e^-x).
@@ -150,13 +164,37 @@ macro_rules! exponential {
         /// The hyperbolic tangent.
         #[inline(always)]
         pub fn tanh<const K: usize>(x: Values<K>) -> Values<K> {
-            // (e^2|x| - 1) / (e^2|x| + 1)
-            let (n, q) = exp_parts((2.0 * x.abs()).clamp(0.0, 40.0));
-            let power = power_of_two(n, 0);
-            let top = power.mul_add(q, power - 1.0);
-            let bottom = top + 2.0;
-            let rest = top.more(2.0).select(2.0 - (bottom - top), top - (bottom - 2.0));
+            // (e^2|x| - 1) / (e^2|x| + 1), both halved, with e^2|x| = 2^n (1 + 2 q)
+            let (power, q) = half_exp_parts(x.abs().at_most(20.0));
+            let top = power.mul_add(q, power.mul_add(0.5, -0.5));
+            let bottom = top + 1.0;
+            // Exact, also where 1 is the smaller, but for sums whose quotient is 1.
+            let rest = top - (bottom - 1.0);
             divide(top, bottom, rest).copysign(x)
+        }
+
+        /// e^2x = 2^n (1 + 2 q): 2^n, q.
+        #[inline(always)]
+        fn half_exp_parts<const K: usize>(x: Values<K>) -> (Values<K>, Values<K>) {
+            const HALVED: [$real; EXP.len()] = {
+                let (mut c, mut i) = (EXP, 0);
+                while i < c.len() {
+                    c[i] *= (2u32 << i) as $real;
+                    i += 1;
+                }
+                c
+            };
+            let (power, n) = nearest(x, 2.0 * LOG2_E, rounding(0));
+            let high = (-n).mul_add(0.5 * LN_2_HIGH, x);
+            let (r, rest) = if REST_OF_R {
+                let low = (-0.5 * LN_2_LOW) * n;
+                (high + low, low)
+            } else {
+                let r = (-n).mul_add(0.5 * LN_2_LOW, high);
+                (r, r)
+            };
+            let q = (r * r).mul_add(polynomial(r, HALVED), rest);
+            (power, if REST_OF_R { high + q } else { q })
         }
 
         /// `a + b`, and what its rounding lost (Knuth, The Art of Computer Programming, section 4.2.2).
@@ -167,40 +205,38 @@ macro_rules! exponential {
             (sum, (a - (sum - moved)) + (b - moved))
         }
 
-        /// e^(-factor x^2) = 2^n e^r for a factor of 1 or 1/2, with the rounding of x^2 made good: n in the low bits, r.
+        /// e^(-factor x^2) = 2^n e^(r + rest) for a factor of 1 or 1/2, with the rounding of x^2 made good: 2^(n + [`HALF`]), r and its
+        /// rest.
         #[inline(always)]
-        fn reduce_gaussian<const K: usize>(x: Values<K>, factor: $real) -> (Abreast<$bits, K>, Values<K>) {
+        fn reduce_gaussian<const K: usize>(x: Values<K>, factor: $real) -> (Values<K>, Values<K>, Values<K>) {
             let x = x.clamp(-FARTHEST, FARTHEST);
             let square = x * x;
-            let rest = factor * x.mul_add(x, -square);
-            let (n, r) = reduce(at_least(-factor * square, $least));
-            (n, r - rest)
-        }
-
-        /// `height` e^(-factor x^2).
-        #[inline(always)]
-        fn gaussian<const K: usize>(x: Values<K>, factor: $real, height: Values<K>) -> Values<K> {
-            let (n, r) = reduce_gaussian(x, factor);
-            height.mul_add(exp_m1(r), height) * power_of_two(n, HALF) * constant_power(-HALF)
+            let lost = factor * x.mul_add(x, -square);
+            let exponent = (-factor * square).at_least($least);
+            let (power, n) = nearest(exponent, LOG2_E, rounding(HALF));
+            let (high, low) = ((-n).mul_add(LN_2_HIGH, exponent), (-n).mul_add(LN_2_LOW, -lost));
+            let r = high + low;
+            (power, r, low - (r - high))
         }
 
         /// `(a b + rest)` e^(-x^2 / 2), where `rest` is what `a b` lacks: roundings are of small terms but for the last.
         #[inline(always)]
         fn times_gaussian<const K: usize>(x: Values<K>, a: Values<K>, b: Values<K>, rest: Values<K>) -> Values<K> {
-            let (n, r) = reduce_gaussian(x, 0.5);
+            let (power, r, r_rest) = reduce_gaussian(x, 0.5);
             let height = a * b;
             let rest = a.mul_add(b, -height) + rest;
-            // e^r = 1 + r + more
-            let more = (r * r) * polynomial(r, EXP);
+            // e^(r + rest) = 1 + r + more
+            let more = (r * r).mul_add(polynomial(r, EXP), r_rest);
             let rest = rest.mul_add(r + more, rest);
             let small = height.mul_add(r, height.mul_add(more, rest));
-            (height + small) * power_of_two(n, HALF) * constant_power(-HALF)
+            (height + small) * power * constant_power(-HALF)
         }
 
         /// The derivative of [`erf`].
         #[inline(always)]
         pub fn erf_derivative<const K: usize>(x: Values<K>) -> Values<K> {
-            gaussian(x, 1.0, FRAC_2_SQRT_PI.into())
+            let (power, r, _) = reduce_gaussian(x, 1.0);
+            exp_m1(r).mul_add(FRAC_2_SQRT_PI, FRAC_2_SQRT_PI) * power * constant_power(-HALF)
         }
 
         /// x Phi(x), Phi the distribution function of the standard normal.
@@ -209,7 +245,7 @@ macro_rules! exponential {
             // (y + 3/4) Phi(-y) e^(y^2 / 2) is 3/8 at 0 and changes little: 3/8 + (t + 1) u, u a polynomial in t = (y - c) / (y + c).
             const SHIFT: $real = 0.75;
             let (c, u) = GELU;
-            let y = x.abs().clamp(0.0, FARTHEST);
+            let y = x.abs().at_most(FARTHEST);
             let double = 2.0 * (y / (y + c));
             let u = horner(double - 1.0, u);
             let flat = double.mul_add(u, 0.5 * SHIFT);
@@ -225,7 +261,7 @@ macro_rules! exponential {
             // It is (y0 - y) s e^(-y^2 / 2) at x = -y, y0 its root, and that less than 1 at x = y, where s is 1/(2 y0) at 0 and changes
             // little: 1/(2 y0) + (t + 1) u, u a polynomial in t = (y - c) / (y + c).
             let (at_zero, c, u) = GELU_SLOPE;
-            let y = x.abs().clamp(0.0, FARTHEST);
+            let y = x.abs().at_most(FARTHEST);
             let double = 2.0 * (y / (y + c));
             let u = horner(double - 1.0, u);
             let s = double.mul_add(u, at_zero[0]);
@@ -239,7 +275,7 @@ macro_rules! exponential {
         #[inline(always)]
         pub fn silu<const K: usize>(x: Values<K>) -> Values<K> {
             // e^x is below the normal numbers before x e^x is: scaled until the end.
-            let x = at_least(x, LEAST_PRODUCT);
+            let x = x.at_least(LEAST_PRODUCT);
             let scaled = exp_of_minus(x, SCALE);
             let e = (1.0 / SCALE) * scaled;
             let negative = x.less(0.0);
@@ -258,13 +294,12 @@ macro_rules! exponential {
             // a = -ln c near it and its first part b, it is (1 + c - b) + (b - y) + c (e^(a - y) - 1), whose terms are small there.
             // e is scaled: it is below the normal numbers before y e is.
             let (a, c) = SILU_ROOT;
-            let y = x.abs().clamp(0.0, -LEAST_PRODUCT);
+            let y = x.abs().at_most(-LEAST_PRODUCT);
             let distance = a[0] - y;
             // What the rounding lost where y is the larger; elsewhere that is next to nothing.
             let lost = a[0] - (distance + y);
-            let (n, r) = reduce(distance);
+            let (scaled_power, r) = reduce(distance, rounding(HALF));
             let q = exp_m1(r + (lost + a[1]));
-            let scaled_power = power_of_two(n, HALF);
             let scaled = q.mul_add(c, c) * scaled_power;
             let power = scaled_power * constant_power(-HALF);
             let less = power.mul_add(q, power - 1.0);

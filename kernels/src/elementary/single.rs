@@ -2,7 +2,7 @@
 //!
 //! Coefficients are minimax fits by Remez's exchange, but GELU's, which interpolate at Chebyshev nodes; computed with 50 digits.
 
-use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E, PI};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, PI};
 
 use super::abreast::{Abreast, each};
 use super::exponential::exponential;
@@ -44,6 +44,8 @@ const SIN: [f32; 3] = [-0.166_666_57, 0.008_332_262, -0.000_195_264_13];
 /// (cos(x) - 1 + x^2 / 2) / x^4 in x^2 for |x| <= pi / 4; error 2^-32.
 const COS: [f32; 3] = [0.041_666_657, -0.001_388_778_2, 2.448_037_6e-5];
 
+/// Whether [`tanh`] makes good what rounding takes from r.
+pub const REST_OF_R: bool = false;
 /// Where e^(-x^2 / 2) is rounded to 0, and further.
 const FARTHEST: f32 = 15.0;
 /// The least x whose x e^x is not rounded to 0, and less.
@@ -101,8 +103,8 @@ const ROUND: f32 = 1.5 * (1u32 << 23) as f32;
 pub fn erf<const K: usize>(x: Values<K>) -> Values<K> {
     let size = x.abs().clamp(0.0, 4.0);
     let near = polynomial(size * size, ERF_NEAR);
-    let (n, q) = exp_parts(-polynomial(size, ERF_FAR));
-    let far = 1.0 - (1.0 + q) * power_of_two(n, 0);
+    let (power, q) = exp_parts(-polynomial(size, ERF_FAR), rounding(0));
+    let far = 1.0 - power.mul_add(q, power);
     size.more(1.0).select(far.copysign(x), near.mul_add(x, x))
 }
 
