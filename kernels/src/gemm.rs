@@ -264,12 +264,13 @@ enum Favour {
 impl Favour {
     fn of<T>(task: &Task, kernel: &Kernel<T>) -> Self {
         let caches = Caches::of_this_core();
-        let &Task { m, n, k, element, b_in_place, .. } = task;
+        let &Task { m, n, k, element, b_in_place, a_row, .. } = task;
         if task.is_upright(caches) {
             Self::LongRows
         } else if m > FEW_ROWS && caches.are_tight() && b_in_place && task.streams(caches, kernel) {
             Self::LongColumns
-        } else if k > SHORT && caches.keep_a_block() && k * n * element > caches.l2 / 4 {
+        } else if k > SHORT && caches.keep_a_block() && k * n * element > caches.l2 / 4 && a_row != 1 {
+            // Each piece of a transposed A would be packed once for each piece of B.
             Self::Columns
         } else {
             Self::Squares
