@@ -341,7 +341,7 @@ fn in_pieces(
     let piece = len.div_ceil(4 * threads).next_multiple_of(chunk);
     let range = |piece_index: usize| piece_index * piece..((piece_index + 1) * piece).min(len);
     let shared = threads > 1
-        && nanoseconds >= team::WORTH_TELLING
+        && nanoseconds >= team::worth_sharing(true)
         && team::share(len.div_ceil(piece), nanoseconds, &|index| work(range(index)));
     if !shared {
         work(0..len);

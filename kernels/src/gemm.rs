@@ -185,7 +185,8 @@ fn disagree([am, ak, bk, bn, cm, cn]: [usize; 6]) -> ! {
 fn is_for_one<T>(shape: [usize; 3], parallelism: Parallelism) -> bool {
     // The first look spares the smallest products the estimate.
     let tiny = shape.iter().all(|&dim| dim < TINY);
-    parallelism == Parallelism::Serial || tiny || nanoseconds::<T>(shape) < team::WORTH_TELLING
+    let few = shape.iter().any(|&dim| dim <= FEW_ROWS);
+    parallelism == Parallelism::Serial || tiny || nanoseconds::<T>(shape) < team::worth_sharing(few)
 }
 
 impl<T: Real> Product<T> {

@@ -486,4 +486,22 @@ mod tests {
         let larger = Caches { l3: 256 << 20, ..caches };
         assert!(!part(2048 * 2048).strips_inside(larger, TALL, 16), "an eighth of the third level");
     }
+
+    #[test]
+    fn a_shallow_transposed_a_is_packed_where_many_strips_pass() {
+        let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
+        let of = |m: usize, n, k| {
+            let task = Task { m, n, k, a_row: 1, a_depth: m as isize, ..square(m, 4) };
+            task.best_of_a(caches, Reading::Packed, None, TALL)
+        };
+        assert_eq!([256, 257].map(|n| of(1000, n, 100)), [Reading::InPlace, Reading::Packed]);
+        assert_eq!(
+            [127, 128].map(|n| of(1024, n, 100)),
+            [Reading::InPlace, Reading::Packed],
+            "columns that share sets"
+        );
+        assert_eq!(of(FEW_ROWS, 1000, 100), Reading::InPlace, "one tile's rows");
+        let upright = Task { n: 1000, k: 100, ..square(1000, 4) };
+        assert_eq!(upright.best_of_a(caches, Reading::Packed, None, TALL), Reading::InPlace, "not transposed");
+    }
 }

@@ -14,12 +14,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use crate::cache::Caches;
 use crate::place;
 
 /// Work, in nanoseconds on one thread, from which waking a thread pays.
 const WORTH_WAKING: usize = 20_000;
 /// Work from which telling a thread that is already looking pays.
-pub(crate) const WORTH_TELLING: usize = 3_000;
+const WORTH_TELLING: usize = 3_000;
+/// As [`WORTH_TELLING`], where few multiply-adds meet each element and the third level is far: what the caller has near takes so long to
+/// come to another core.
+const WORTH_MOVING: usize = 25_000;
 /// How long a thread looks for the next job.
 const PATIENCE: Duration = Duration::from_micros(50);
 /// Calls that follow one another within this time count together as work that is worth a wake-up.
@@ -159,6 +163,12 @@ struct Caller {
 
 thread_local! {
     static CALLER: Caller = Caller { board: Arc::default(), alone: Cell::new((0, None)) };
+}
+
+/// Work, in nanoseconds on one thread, from which on [`share`] may pay; `few` tells that each element meets few multiply-adds.
+#[inline]
+pub(crate) fn worth_sharing(few: bool) -> usize {
+    if few && Caches::of_this_core().keep_a_block() { WORTH_MOVING } else { WORTH_TELLING }
 }
 
 /// Runs `work` on each of `0..pieces`, on this thread and on those of the current rayon pool that come to help, and returns
