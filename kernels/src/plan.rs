@@ -8,6 +8,8 @@ use crate::sweep::MOST_ROWS;
 use crate::thin::IN_PLACE;
 
 mod limits;
+#[cfg(test)]
+mod tests;
 
 use limits::{
     BESIDE_COLUMNS, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_LONG, FEW_TURNED, FEW_WAYS,
@@ -436,72 +438,5 @@ impl Plan {
     /// Whether each strip of B is packed while the one before it meets the rows of A.
     pub(crate) fn packs_by_strips(&self) -> bool {
         self.b == Reading::InPassing && self.order == Order::RowsInside
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A square product of plain operands.
-    fn square(n: usize, element: usize) -> Task {
-        Task {
-            m: n,
-            n,
-            k: n,
-            element,
-            a_in_place: true,
-            a_row: n as isize,
-            a_depth: 1,
-            b_in_place: true,
-            b_row: n as isize,
-            b_columns: false,
-            c_direct: true,
-            c_even: true,
-            c_elements: n * n,
-        }
-    }
-
-    #[test]
-    fn wide_strips_are_read_as_few_rows_or_many_want_them() {
-        let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
-        let of = |m, n| Task { m, n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
-        let (near, far) = (512, 1024);
-        assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
-        assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
-        assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
-        let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
-        assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
-        let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
-        assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
-    }
-
-    #[test]
-    fn a_part_of_a_far_result_is_written_as_all_of_it() {
-        let caches = Caches { l1: 32 << 10, l2: 1 << 20, l3: 32 << 20 };
-        let part = |c_elements| Task { m: 512, n: 1024, c_elements, ..square(2048, 8) };
-        let inside = |task: Task| task.strips_inside(caches, TALL, 16);
-        assert!(inside(part(2048 * 2048)), "rows of a part of 32 MiB");
-        assert!(!inside(part(512 * 1024)), "rows of 4 MiB");
-        let larger = Caches { l3: 256 << 20, ..caches };
-        assert!(!part(2048 * 2048).strips_inside(larger, TALL, 16), "an eighth of the third level");
-    }
-
-    #[test]
-    fn a_shallow_transposed_a_is_packed_where_many_strips_pass() {
-        let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
-        let of = |m: usize, n, k| {
-            let task = Task { m, n, k, a_row: 1, a_depth: m as isize, ..square(m, 4) };
-            task.best_of_a(caches, Reading::Packed, None, TALL)
-        };
-        assert_eq!([256, 257].map(|n| of(1000, n, 100)), [Reading::InPlace, Reading::Packed]);
-        assert_eq!(
-            [127, 128].map(|n| of(1024, n, 100)),
-            [Reading::InPlace, Reading::Packed],
-            "columns that share sets"
-        );
-        assert_eq!(of(FEW_ROWS, 1000, 100), Reading::InPlace, "one tile's rows");
-        let upright = Task { n: 1000, k: 100, ..square(1000, 4) };
-        assert_eq!(upright.best_of_a(caches, Reading::Packed, None, TALL), Reading::InPlace, "not transposed");
     }
 }

@@ -177,18 +177,16 @@ impl<T: Real> Steps<T> {
         let m = upstream.len() / self.samples;
         let slot = self.slot(m);
         let (slopes, moves) = (&mut *self.slopes[h - 1], &mut self.moves[h - 1][slot]);
-        let of_sample = |(((deltas, moves), upstream), &residual): (((&mut [T], &mut [T]), &[T]), &T)| {
-            for ((delta, step), &upstream) in deltas.iter_mut().zip(moves).zip(upstream) {
-                *delta = *delta * upstream;
-                *step = alpha * (residual * *delta);
-            }
-        };
         if parallelism == Parallelism::Rayon && upstream.len() >= WORTH_SHARING {
             let samples = slopes.par_chunks_mut(m).zip(moves.par_chunks_mut(m)).zip(upstream.par_chunks(m));
-            samples.zip(residuals).for_each(of_sample);
+            samples.zip(residuals).for_each(|(((slopes, moves), upstream), &residual)| {
+                find_moves_of_one(slopes, moves, upstream, (alpha, residual));
+            });
         } else {
             let samples = slopes.chunks_mut(m).zip(moves.chunks_mut(m)).zip(upstream.chunks(m));
-            samples.zip(residuals).for_each(of_sample);
+            for (((slopes, moves), upstream), &residual) in samples.zip(residuals) {
+                find_moves_of_one(slopes, moves, upstream, (alpha, residual));
+            }
         }
     }
 
@@ -212,6 +210,14 @@ impl<T: Real> Steps<T> {
     /// Room for `len` numbers, of any value.
     fn room(&mut self, len: usize) -> Room<T> {
         self.spare.pop().unwrap_or_else(|| Room::zeros(len))
+    }
+}
+
+/// [`Steps::find_moves`] for one sample.
+fn find_moves_of_one<T: Real>(slopes: &mut [T], moves: &mut [T], upstream: &[T], (alpha, residual): (T, T)) {
+    for ((delta, step), &upstream) in slopes.iter_mut().zip(moves).zip(upstream) {
+        *delta = *delta * upstream;
+        *step = alpha * (residual * *delta);
     }
 }
 
