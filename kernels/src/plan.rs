@@ -95,7 +95,8 @@ pub(crate) struct Task {
     pub(crate) c_direct: bool,
     /// Whether C's rows are an even step apart.
     pub(crate) c_even: bool,
-    /// Elements of the whole C, of which this may be a part for one of several threads.
+    /// Elements of the whole B and of the whole C, of which this may be a part for one of several threads.
+    pub(crate) b_elements: usize,
     pub(crate) c_elements: usize,
 }
 
@@ -170,9 +171,11 @@ impl Task {
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
         let (bytes, crowded) = (self.k * self.n * self.element, self.is_aliased(self.b_row));
         let few = self.m <= FEW_FOR_WIDE;
+        // A part of a far B is as far.
+        let far = self.b_elements * self.element > caches.l2 / 2;
         if !self.b_in_place || !few && (crowded || self.n > NARROW || bytes > caches.l2 / 4) {
             Reading::Packed
-        } else if few && (crowded || bytes > caches.l2 / 2) {
+        } else if few && (crowded || far) {
             Reading::Streamed
         } else {
             Reading::InPlace

@@ -149,6 +149,7 @@ impl<T: Real> Product<T> {
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
             c_even: self.c.rows.is_plain(),
+            b_elements: self.b.along.len() * self.b.depth.len(),
             c_elements: self.c.rows.len() * self.c.cols.len(),
         }
     }

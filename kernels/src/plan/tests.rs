@@ -15,6 +15,7 @@ fn square(n: usize, element: usize) -> Task {
         b_columns: false,
         c_direct: true,
         c_even: true,
+        b_elements: n * n,
         c_elements: n * n,
     }
 }
@@ -22,10 +23,12 @@ fn square(n: usize, element: usize) -> Task {
 #[test]
 fn wide_strips_are_read_as_few_rows_or_many_want_them() {
     let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
-    let of = |m, n| Task { m, n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
+    let of = |m, n| Task { m, n, b_elements: 512 * n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
     let (near, far) = (512, 1024);
     assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
     assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
+    let part = Task { m: 64, n: 416, b_elements: 512 * 3136, ..square(512, 4) };
+    assert_eq!(part.best_of_b_in_wide_strips(caches), Reading::Streamed, "a near part of a far B");
     assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
     let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
     assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
