@@ -57,7 +57,7 @@ pub fn forward<T: Real>(
     traces: Traces<'_, T>,
     parallelism: Parallelism,
 ) {
-    let (m, d, _) = weights.shape();
+    let (m, d, rank) = weights.shape();
     let n = x.rows();
     assert!(x.cols() == d, "dense: features of {} channels for W {m}x{d}", x.cols());
     let lens = [traces.value.len(), traces.slope.len()];
@@ -66,8 +66,19 @@ pub fn forward<T: Real>(
     if n * m == 0 {
         return;
     }
-    let forward = if n > FEW_SAMPLES { forward_many } else { forward_few };
-    forward(finish, weights, x, traces, parallelism);
+    if n <= FEW_SAMPLES {
+        return forward_few(finish, weights, x, traces, parallelism);
+    }
+    let mut product = MatMut::row_major(&mut *traces.value, n, m).expect("checked");
+    gemm(T::ONE, x, weights.matrix.t(), T::ZERO, product.reborrow(), parallelism);
+    if rank > 0 {
+        add_product(x, weights.features().t(), weights.moves(), product, parallelism);
+    }
+    let found = Found::of(traces);
+    in_pieces((n, 1), 3 * n * m, parallelism, &|samples| {
+        // SAFETY: samples of this piece alone.
+        unsafe { found.finish(finish, samples.start * m..samples.end * m) };
+    });
 }
 
 /// [`forward`] of few samples: pieces of the channels, each of which is finished while it is near.
@@ -80,19 +91,19 @@ fn forward_few<T: Real>(
 ) {
     let ((m, d, rank), n) = (weights.shape(), x.rows());
     let kernel = T::active_kernel();
-    let few = n <= kernel.columns_rows;
-    let columns = if few { places(n) } else { n.next_multiple_of(LANES) };
-    let room = [size(&[d + rank, columns]), if few { 0 } else { size(&[m, columns]) }];
+    let by_sample = n <= kernel.columns_rows;
+    let columns = if by_sample { places(n) } else { n.next_multiple_of(LANES) };
+    let room = [size(&[d + rank, columns]), if by_sample { 0 } else { size(&[m, columns]) }];
     with_scratch::<T, ()>(room, |[x_room, product]| {
         let along = x_room.wrapping_add(d * columns);
-        let layer = Layer { kernel, weights, few, n, columns, x: x_room, along, product, found: Found::of(traces) };
+        let layer =
+            Layer { kernel, weights, by_sample, n, columns, x: x_room, along, product, found: Found::of(traces) };
         // SAFETY: `x` holds the features; the room for them holds `d` rows, of which each piece writes its own.
         in_pieces((d, PIECE), d * n, parallelism, &|channels| unsafe { layer.turn(x, channels) });
         if rank > 0 {
+            let out = (along, if by_sample { rank } else { columns });
             // SAFETY: the room has a place for all r rows or columns of it, and the features are in theirs.
-            unsafe {
-                layer.multiply(weights.features(), if few { (along, rank) } else { (along, columns) }, parallelism)
-            };
+            unsafe { layer.multiply(weights.features(), out, parallelism) };
         }
         in_pieces((m, PIECE), m * (d + rank) * columns / 40, parallelism, &|rows| {
             // SAFETY: pieces do not meet, and each writes its own channels and rows of the product.
@@ -101,27 +112,6 @@ fn forward_few<T: Real>(
                 layer.finish(finish, rows);
             }
         });
-    });
-}
-
-/// [`forward`] of many samples: their product with the weights, and then what comes after it.
-fn forward_many<T: Real>(
-    finish: &Finish<'_, T>,
-    weights: &Weights<'_, T>,
-    x: MatRef<'_, T>,
-    traces: Traces<'_, T>,
-    parallelism: Parallelism,
-) {
-    let ((m, _, rank), n) = (weights.shape(), x.rows());
-    let mut product = MatMut::row_major(&mut *traces.value, n, m).expect("checked");
-    gemm(T::ONE, x, weights.matrix.t(), T::ZERO, product.reborrow(), parallelism);
-    if rank > 0 {
-        add_product(x, weights.features().t(), weights.moves(), product, parallelism);
-    }
-    let found = Found::of(traces);
-    in_pieces((n, 1), 3 * n * m, parallelism, &|samples| {
-        // SAFETY: samples of this piece alone.
-        unsafe { found.finish(finish, samples.start * m..samples.end * m) };
     });
 }
 
@@ -162,7 +152,7 @@ impl<T: Real> Found<T> {
 struct Layer<'a, T: 'static> {
     kernel: &'static Kernel<T>,
     weights: &'a Weights<'a, T>,
-    few: bool,
+    by_sample: bool,
     n: usize,
     /// From a channel of `x` to the next, and of a product that is by channel.
     columns: usize,
@@ -202,7 +192,7 @@ impl<T: Real> Layer<'_, T> {
     /// All features must be in their room; `out` must have a place for the result, of this thread's alone.
     unsafe fn multiply(&self, matrix: MatRef<'_, T>, (out, step): (*mut T, usize), parallelism: Parallelism) {
         let (height, depth) = ((matrix.rows(), matrix.row_stride()), (matrix.cols(), matrix.col_stride()));
-        let samples = if self.few { self.n } else { self.columns };
+        let samples = if self.by_sample { self.n } else { self.columns };
         let features = Operand::plain(self.x, (samples, 1), (matrix.cols(), self.columns));
         let rows = Operand::plain(matrix.as_ptr(), height, depth);
         // SAFETY: passed on from the caller.
@@ -215,7 +205,7 @@ impl<T: Real> Layer<'_, T> {
     /// As [`Layer::multiply`]; and what is along the updates' features must be there.
     unsafe fn multiply_rows(&self, rows: Range<usize>) {
         let (m, d, rank) = self.weights.shape();
-        let out = match self.few {
+        let out = match self.by_sample {
             true => (self.found.value.wrapping_add(rows.start), m),
             false => (self.product.wrapping_add(rows.start * self.columns), self.columns),
         };
@@ -225,7 +215,7 @@ impl<T: Real> Layer<'_, T> {
         }
         if rank > 0 {
             let moves = Operand::plain(self.weights.moves[rows.start..].as_ptr(), (rows.len(), 1), (rank, m));
-            let along = match self.few {
+            let along = match self.by_sample {
                 true => Operand::plain(self.along, (self.n, rank), (rank, 1)),
                 false => Operand::plain(self.along, (self.columns, 1), (rank, self.columns)),
             };
@@ -245,7 +235,7 @@ impl<T: Real> Layer<'_, T> {
         (out, step): (*mut T, usize),
         parallelism: Parallelism,
     ) {
-        let (a, b) = if self.few { (samples, channels) } else { (channels, samples) };
+        let (a, b) = if self.by_sample { (samples, channels) } else { (channels, samples) };
         let c = Output { ptr: out, rows: Axis::plain(a.along.len(), step), cols: Axis::plain(b.along.len(), 1) };
         // SAFETY: passed on from the caller.
         unsafe { Product { a, b, beta, c }.run(self.kernel, None, parallelism) };
@@ -257,7 +247,7 @@ impl<T: Real> Layer<'_, T> {
     /// The rows must be there, and they and their channels this thread's alone.
     unsafe fn finish(&self, finish: &Finish<'_, T>, rows: Range<usize>) {
         let (m, _, _) = self.weights.shape();
-        if !self.few {
+        if !self.by_sample {
             for first in rows.clone().step_by(SQUARE) {
                 let (channels, from) = (SQUARE.min(rows.end - first), self.product.wrapping_add(first * self.columns));
                 for i in (0..self.n).step_by(SQUARE) {

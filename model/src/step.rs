@@ -8,8 +8,7 @@ use std::ops::Range;
 
 use fathom_kernels::Finish;
 use fathom_kernels::dense::{self, Traces, Weights};
-use fathom_kernels::{MatMut, MatRef, Parallelism, Real, Room, gemm};
-use rayon::prelude::*;
+use fathom_kernels::{MatMut, MatRef, Real, Room, gemm};
 
 use crate::network::Inputs;
 use crate::tangent::columns_gram;
@@ -23,9 +22,6 @@ pub(crate) fn delay(width: usize, samples: usize) -> usize {
 }
 
 const MOST_DELAY: usize = 16;
-
-/// Elements of a layer from which on several threads find the moves.
-const WORTH_SHARING: usize = 1 << 16;
 
 /// What steps keep: O(S m n H) numbers.
 #[derive(Clone, Debug)]
@@ -145,7 +141,7 @@ impl<T: Real> Steps<T> {
         self.upstreams[depth] = Some(top);
         for h in (1..=depth).rev() {
             let upstream = self.upstreams[h].take().expect("every layer leads to the output");
-            self.find_moves(h, &upstream, (alpha, residuals), network.parallelism());
+            self.find_moves(h, &upstream, residuals, alpha);
             if let (Some(reach), true) = (network.architecture().layer(h).skip, h > 1) {
                 self.upstreams[h - reach] = Some(upstream);
             } else {
@@ -173,19 +169,15 @@ impl<T: Real> Steps<T> {
     }
 
     /// Turns the slopes of layer h into the derivatives of each sample's output, and finds what its rows move by.
-    fn find_moves(&mut self, h: usize, upstream: &[T], (alpha, residuals): (T, &[T]), parallelism: Parallelism) {
+    fn find_moves(&mut self, h: usize, upstream: &[T], residuals: &[T], alpha: T) {
         let m = upstream.len() / self.samples;
-        let slot = self.slot(m);
-        let (slopes, moves) = (&mut *self.slopes[h - 1], &mut self.moves[h - 1][slot]);
-        if parallelism == Parallelism::Rayon && upstream.len() >= WORTH_SHARING {
-            let samples = slopes.par_chunks_mut(m).zip(moves.par_chunks_mut(m)).zip(upstream.par_chunks(m));
-            samples.zip(residuals).for_each(|(((slopes, moves), upstream), &residual)| {
-                find_moves_of_one(slopes, moves, upstream, (alpha, residual));
-            });
-        } else {
-            let samples = slopes.chunks_mut(m).zip(moves.chunks_mut(m)).zip(upstream.chunks(m));
-            for (((slopes, moves), upstream), &residual) in samples.zip(residuals) {
-                find_moves_of_one(slopes, moves, upstream, (alpha, residual));
+        let slot = self.pending * upstream.len();
+        for (i, &residual) in residuals.iter().enumerate() {
+            let deltas = &mut self.slopes[h - 1][i * m..][..m];
+            let moves = &mut self.moves[h - 1][slot + i * m..][..m];
+            for ((delta, step), &upstream) in deltas.iter_mut().zip(moves).zip(&upstream[i * m..]) {
+                *delta = *delta * upstream;
+                *step = alpha * (residual * *delta);
             }
         }
     }
@@ -210,14 +202,6 @@ impl<T: Real> Steps<T> {
     /// Room for `len` numbers, of any value.
     fn room(&mut self, len: usize) -> Room<T> {
         self.spare.pop().unwrap_or_else(|| Room::zeros(len))
-    }
-}
-
-/// [`Steps::find_moves`] for one sample.
-fn find_moves_of_one<T: Real>(slopes: &mut [T], moves: &mut [T], upstream: &[T], (alpha, residual): (T, T)) {
-    for ((delta, step), &upstream) in slopes.iter_mut().zip(moves).zip(upstream) {
-        *delta = *delta * upstream;
-        *step = alpha * (residual * *delta);
     }
 }
 

@@ -105,7 +105,6 @@ const ERF_FAR: [f64; 17] = [
     -5.317315194211199e-10,
     2.5543467371199498e-11,
 ];
-
 /// 2^r for |r| <= 1/2, a minimax fit; relative error 2^-52, for what is small beside 1.
 const EXP_2: [f64; 11] = [
     1.0,
@@ -120,8 +119,8 @@ const EXP_2: [f64; 11] = [
     1.0208550192712557e-07,
     7.037271082724867e-09,
 ];
-/// As [`single::REST_OF_R`](super::single::REST_OF_R): errors of tanh would come to 2.03 units without.
-pub const REST_OF_R: bool = true;
+/// Whether [`tanh`] makes good what rounding takes from r, without which it would pass 2 units.
+const REST_OF_R: bool = true;
 /// Where e^(-x^2 / 2) is rounded to 0, and further.
 const FARTHEST: f64 = 40.0;
 /// The least x whose x e^x is not rounded to 0, and less.

@@ -45,7 +45,7 @@ const SIN: [f32; 3] = [-0.166_666_57, 0.008_332_262, -0.000_195_264_13];
 const COS: [f32; 3] = [0.041_666_657, -0.001_388_778_2, 2.448_037_6e-5];
 
 /// Whether [`tanh`] makes good what rounding takes from r.
-pub const REST_OF_R: bool = false;
+const REST_OF_R: bool = false;
 /// Where e^(-x^2 / 2) is rounded to 0, and further.
 const FARTHEST: f32 = 15.0;
 /// The least x whose x e^x is not rounded to 0, and less.
