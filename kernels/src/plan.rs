@@ -12,8 +12,8 @@ mod limits;
 mod tests;
 
 use limits::{
-    BESIDE_COLUMNS, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_LONG, FEW_TURNED, FEW_WAYS,
-    MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+    BESIDE_COLUMNS, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG, FEW_STREAMS,
+    FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -149,7 +149,7 @@ impl Task {
             Reading::Packed
         } else if self.streams(caches, kernel) {
             Reading::Streamed
-        } else if self.has_few_rows(tall) || bytes <= caches.l2 / 4 && !crowded {
+        } else if self.has_few_rows(caches, tall) || bytes <= caches.l2 / 4 && !crowded {
             Reading::InPlace
         } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
@@ -164,7 +164,7 @@ impl Task {
         let tall = kernel.whole[1].len();
         let most = if caches.are_tight() && n * element >= PAGE { 2 * SOME_ROWS } else { SOME_ROWS };
         let some_rows = tall >= TALL && m <= most && n > 8 * kernel.lanes;
-        k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(tall))
+        k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(caches, tall))
     }
 
     /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
@@ -183,8 +183,14 @@ impl Task {
     }
 
     /// Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
-    fn has_few_rows(&self, tall: usize) -> bool {
-        self.m <= if tall < TALL { tall } else { FEW_ROWS }
+    fn has_few_rows(&self, caches: Caches, tall: usize) -> bool {
+        self.m <= if tall < TALL { tall } else { self.most_few(caches) }
+    }
+
+    /// Up to how many rows B is not worth packing for tall tiles.
+    fn most_few(&self, caches: Caches) -> usize {
+        let far = caches.keep_a_block() && self.b_elements * self.element > caches.l2 / 2;
+        if far { FEW_FROM_AFAR } else { FEW_ROWS }
     }
 
     /// How A is best read where it can be read in place, when B is read as `b`; with `streams`, B's strips stream past blocks
@@ -233,7 +239,10 @@ impl Task {
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
             }
-            (_, Reading::Streamed, _) if self.m <= FEW_ROWS => Blocks { kc: 256 / self.element, nc: 512, ..usual },
+            (_, Reading::Streamed, _) if self.m <= self.most_few(caches) => match caches.keep_a_block() {
+                true => Blocks { kc: FEW_STREAMS, nc: 4096, ..usual },
+                false => Blocks { kc: 256 / self.element, nc: 512, ..usual },
+            },
             (_, Reading::Streamed, _) if caches.are_tight() => Blocks { kc: 256, nc: 2048, ..usual },
             (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
             // The lines of a few rows of A that lie far apart meet all of B while they are near.
@@ -296,7 +305,7 @@ impl Task {
 
     /// Whether a block of B had better stay in the second level, in wide strips.
     fn is_wide<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
-        let worth = self.m > FEW_ROWS && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
+        let worth = self.m > self.most_few(caches) && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
         let tall = kernel.whole[1].len();
         worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
     }
@@ -307,7 +316,7 @@ impl Task {
     fn strips_inside(&self, caches: Caches, tall: usize, strip: usize) -> bool {
         let &Self { m, n, k, .. } = self;
         let few_strips = if self.a_row == 1 && caches.keep_a_block() { 2 } else { 4 };
-        m <= FEW_ROWS
+        m <= self.most_few(caches)
             || k <= SHORT
             || tall < TALL && n > few_strips * strip
             || self.meets_two_strips(caches, strip)
@@ -400,7 +409,7 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
         let asks = streamed && wide;
-        let rows_ahead = streamed && (4..=FEW_ROWS).contains(&m) && tall >= TALL;
+        let rows_ahead = streamed && (4..=task.most_few(caches)).contains(&m) && tall >= TALL;
 
         let strips_inside = !asks && (streamed || task.strips_inside(caches, tall, strip));
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
