@@ -58,17 +58,7 @@ impl Activation {
     /// # Panics
     /// When the lengths differ or the CPU lacks the set.
     pub fn apply_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
-        match self {
-            Self::Softplus { beta } if is_exact(beta) => map(isa, Softplus { beta }, input, output),
-            Self::Softplus { beta } => map(isa, AnySoftplus { beta }, input, output),
-            Self::Tanh => map(isa, Tanh, input, output),
-            Self::Sigmoid => map(isa, Sigmoid, input, output),
-            Self::Erf => map(isa, Erf, input, output),
-            Self::Gelu => map(isa, Gelu, input, output),
-            Self::Silu => map(isa, Silu, input, output),
-            Self::Relu => map(isa, Relu {}, input, output),
-            Self::Identity => map(isa, Identity {}, input, output),
-        }
+        self.visit(ValueOf { isa, input, output });
     }
 
     /// [`Activation::derivative`] with a chosen instruction set.
@@ -76,18 +66,52 @@ impl Activation {
     /// # Panics
     /// When the lengths differ or the CPU lacks the set.
     pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
+        self.visit(SlopeOf { isa, input, output });
+    }
+
+    /// Shows the function and its derivative.
+    pub(crate) fn visit(self, visitor: impl Visitor) {
         match self {
-            Self::Softplus { beta: 1.0 } => map(isa, Sigmoid, input, output),
-            Self::Softplus { beta } if is_exact(beta) => map(isa, SoftplusDerivative { beta }, input, output),
-            Self::Softplus { beta } => map(isa, AnySoftplusDerivative { beta }, input, output),
-            Self::Tanh => map(isa, TanhDerivative, input, output),
-            Self::Sigmoid => map(isa, SigmoidDerivative, input, output),
-            Self::Erf => map(isa, ErfDerivative, input, output),
-            Self::Gelu => map(isa, GeluDerivative, input, output),
-            Self::Silu => map(isa, SiluDerivative, input, output),
-            Self::Relu => map(isa, Step {}, input, output),
-            Self::Identity => map(isa, One {}, input, output),
+            Self::Softplus { beta: 1.0 } => visitor.see(UnitSoftplus, Sigmoid),
+            Self::Softplus { beta } if is_exact(beta) => visitor.see(Softplus { beta }, SoftplusDerivative { beta }),
+            Self::Softplus { beta } => visitor.see(AnySoftplus { beta }, AnySoftplusDerivative { beta }),
+            Self::Tanh => visitor.see(Tanh, TanhDerivative),
+            Self::Sigmoid => visitor.see(Sigmoid, SigmoidDerivative),
+            Self::Erf => visitor.see(Erf, ErfDerivative),
+            Self::Gelu => visitor.see(Gelu, GeluDerivative),
+            Self::Silu => visitor.see(Silu, SiluDerivative),
+            Self::Relu => visitor.see(Relu {}, Step {}),
+            Self::Identity => visitor.see(Identity {}, One {}),
         }
+    }
+}
+
+/// What is done with a function and its derivative.
+pub(crate) trait Visitor {
+    fn see(self, value: impl Pointwise, slope: impl Pointwise);
+}
+
+struct ValueOf<'a, T> {
+    isa: Isa,
+    input: &'a [T],
+    output: &'a mut [T],
+}
+
+impl<T: Real> Visitor for ValueOf<'_, T> {
+    fn see(self, value: impl Pointwise, _: impl Pointwise) {
+        map(self.isa, value, self.input, self.output);
+    }
+}
+
+struct SlopeOf<'a, T> {
+    isa: Isa,
+    input: &'a [T],
+    output: &'a mut [T],
+}
+
+impl<T: Real> Visitor for SlopeOf<'_, T> {
+    fn see(self, _: impl Pointwise, slope: impl Pointwise) {
+        map(self.isa, slope, self.input, self.output);
     }
 }
 

@@ -41,8 +41,6 @@ const FEW_SAMPLES: usize = 48;
 const LANES: usize = 8;
 /// Channels and samples that are turned at once.
 const SQUARE: usize = 16;
-/// Bytes of a product that are finished at once.
-const STRETCH: usize = 4096;
 /// Threads take whole cache lines and whole tiles.
 const PIECE: usize = 48;
 
@@ -134,16 +132,11 @@ impl<T: Real> Found<T> {
     /// # Safety
     /// The elements must be there, and this thread's alone.
     unsafe fn finish(&self, finish: &Finish<'_, T>, elements: Range<usize>) {
-        let stretch = STRETCH / size_of::<T>();
-        let mut pre = vec![T::ZERO; stretch.min(elements.len())];
-        for at in elements.clone().step_by(stretch) {
-            let len = stretch.min(elements.end - at);
-            // SAFETY: these elements, which nobody else refers to.
-            let [value, slope] =
-                [self.value, self.slope].map(|to| unsafe { std::slice::from_raw_parts_mut(to.add(at), len) });
-            pre[..len].copy_from_slice(value);
-            finish.run(Isa::active(), &pre[..len], finish.skip.map(|skip| &skip[at..at + len]), value, slope);
-        }
+        let skip = finish.skip.map(|skip| &skip[elements.clone()]);
+        // SAFETY: these elements, which nobody else refers to.
+        let [value, slope] = [self.value, self.slope]
+            .map(|to| unsafe { std::slice::from_raw_parts_mut(to.add(elements.start), elements.len()) });
+        finish.run(Isa::active(), skip, value, slope);
     }
 }
 

@@ -31,9 +31,9 @@ struct Map<'a, T, F> {
 
 /// Values of a slice that go through a function abreast. More of them than a set has registers for, and still faster:
 /// reading them back from the stack costs less than waiting.
-const ABREAST: usize = 8;
+pub(crate) const ABREAST: usize = 8;
 /// The neighbours that the compiler makes vectors of.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 impl<T: Real, F: Pointwise> Vectorized for Map<'_, T, F> {
     type Output = ();
@@ -128,6 +128,7 @@ macro_rules! pointwise {
 pointwise! {
     Exp = exp, ORDINARY for ExpOfOrdinary;
     ExpOfOrdinary = exp_of_ordinary;
+    UnitSoftplus = unit_softplus;
     Tanh = tanh;
     TanhDerivative = tanh_derivative;
     Sigmoid = sigmoid;

@@ -1,12 +1,11 @@
 //! What comes after a convolution, done by the thread that has just made these outputs, while they are in its caches.
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::grid::Part;
 use crate::{Finish, Isa, Parallelism, Real, team};
 
-/// Elements that are finished at once: in the first level of cache.
+/// Elements that a thread finishes at once.
 const CHUNK: usize = 1024;
 
 /// `value <- skip + scale sigma(value)`, `slope <- scale sigma'(value)`; both are `[o, n, oh, ow]`, dense.
@@ -79,21 +78,12 @@ impl<'a, T: Real> Epilogue<'a, T> {
     /// # Safety
     /// As [`Epilogue::part`], for these elements.
     unsafe fn run(&self, elements: Range<usize>) {
-        let mut room = MaybeUninit::<[T; CHUNK]>::uninit();
-        for start in elements.clone().step_by(CHUNK) {
-            let len = CHUNK.min(elements.end - start);
-            let skip = self.finish.skip.map(|skip| &skip[start..start + len]);
-            // SAFETY: both are of the shape, and the caller vouches that nobody else uses these elements.
-            let (value, slope) = unsafe {
-                let slice = |first: *mut T| std::slice::from_raw_parts_mut(first.add(start), len);
-                (slice(self.value), slice(self.slope))
-            };
-            // SAFETY: the room has place for a chunk, of which so many elements are written first.
-            let pre: &[T] = unsafe {
-                std::ptr::copy_nonoverlapping(value.as_ptr(), room.as_mut_ptr().cast(), len);
-                std::slice::from_raw_parts(room.as_ptr().cast(), len)
-            };
-            self.finish.run(self.isa, pre, skip, value, slope);
-        }
+        let skip = self.finish.skip.map(|skip| &skip[elements.clone()]);
+        // SAFETY: both are of the shape, and the caller vouches that nobody else uses these elements.
+        let (value, slope) = unsafe {
+            let slice = |first: *mut T| std::slice::from_raw_parts_mut(first.add(elements.start), elements.len());
+            (slice(self.value), slice(self.slope))
+        };
+        self.finish.run(self.isa, skip, value, slope);
     }
 }

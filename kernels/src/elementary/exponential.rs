@@ -154,6 +154,12 @@ macro_rules! exponential {
             tail.mul_add(inverse, x.max(0.0))
         }
 
+        /// [`softplus`] of sharpness 1.
+        #[inline(always)]
+        pub fn unit_softplus<const K: usize>(x: Values<K>) -> Values<K> {
+            softplus(x, 1.0, 1.0)
+        }
+
         /// (e - ln(1 + e)) / e^2 on [0, 1].
         #[inline(always)]
         fn ln_1p_rest<const K: usize>(e: Values<K>) -> Values<K> {
