@@ -89,6 +89,8 @@ pub(crate) struct Task {
     pub(crate) b_in_place: bool,
     /// From a row of B to the next, if so.
     pub(crate) b_row: isize,
+    /// Whether its rows begin where cache lines do.
+    pub(crate) b_aligned: bool,
     /// Whether B's columns can be read in place and are contiguous.
     pub(crate) b_columns: bool,
     /// Whether C's columns are neighbours, so that kernels write to it directly.
@@ -171,9 +173,11 @@ impl Task {
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
         let (bytes, crowded) = (self.k * self.n * self.element, self.is_aliased(self.b_row));
         let few = self.m <= FEW_FOR_WIDE;
+        // Of vectors that lie across two lines, tiles had better not read many.
+        let near = if self.b_aligned { bytes < caches.l2 / 2 } else { self.n <= NARROW && bytes <= caches.l2 / 4 };
         // A part of a far B is as far.
         let far = self.b_elements * self.element > caches.l2 / 2;
-        if !self.b_in_place || !few && (crowded || self.n > NARROW || bytes > caches.l2 / 4) {
+        if !self.b_in_place || !few && (crowded || !near) {
             Reading::Packed
         } else if few && (crowded || far) {
             Reading::Streamed
@@ -210,8 +214,12 @@ impl Task {
             folded && b == Reading::Streamed && m > FEW_WAYS || gaps || upright || again
         } else {
             // Of columns far apart, a flat tile leaves most of each line to others.
-            let near = caches.l2 / if streams.is_some() { 2 } else { 4 };
-            let far = element * m * streams.map_or(k, |kc| k.min(kc)) > near;
+            let near = match streams {
+                Some(_) if caches.keep_a_block() && n > NARROW => caches.l2 / 8,
+                Some(_) => caches.l2 / 2,
+                None => caches.l2 / 4,
+            };
+            let far = element * m * streams.map_or(k, |kc| k.min(kc)) >= near;
             let half_aliased = streams.is_some() && caches.keep_a_block() && apart(self.a_depth, element) >= PAGE / 2;
             let spread = self.a_row == 1 && (far || self.is_aliased(self.a_depth) || half_aliased);
             // Columns of the transposed A are read again for each strip of B, and from afar where they share sets.

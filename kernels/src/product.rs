@@ -6,7 +6,7 @@ use std::ptr::null_mut;
 
 use crate::Real;
 use crate::block::Blocks;
-use crate::cache::Caches;
+use crate::cache::{Caches, LINE};
 use crate::cut::{Cut, Cuts, heights};
 use crate::gemm::Tuning;
 use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
@@ -146,6 +146,8 @@ impl<T: Real> Product<T> {
             a_depth: self.a.depth.inner_stride(),
             b_row: self.b.depth.inner_stride(),
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
+            b_aligned: self.b.ptr.addr() % LINE == 0
+                && (self.b.depth.inner_stride().unsigned_abs() * size_of::<T>()).is_multiple_of(LINE),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
             c_even: self.c.rows.is_plain(),

@@ -12,6 +12,7 @@ fn square(n: usize, element: usize) -> Task {
         a_depth: 1,
         b_in_place: true,
         b_row: n as isize,
+        b_aligned: false,
         b_columns: false,
         c_direct: true,
         c_even: true,
@@ -32,6 +33,9 @@ fn wide_strips_are_read_as_few_rows_or_many_want_them() {
     assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
     let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
     assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
+    let aligned = |m, n| Task { m, n, b_aligned: true, ..square(320, 4) }.best_of_b_in_wide_strips(caches);
+    assert_eq!(aligned(1000, 816), Reading::InPlace, "whole lines of less than 1 MiB");
+    assert_eq!(aligned(1000, 832), Reading::Packed, "whole lines of more");
     let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
     assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
 }
@@ -45,6 +49,17 @@ fn a_part_of_a_far_result_is_written_as_all_of_it() {
     assert!(!inside(part(512 * 1024)), "rows of 4 MiB");
     let larger = Caches { l3: 256 << 20, ..caches };
     assert!(!part(2048 * 2048).strips_inside(larger, TALL, 16), "an eighth of the third level");
+}
+
+#[test]
+fn a_transposed_a_that_takes_much_of_the_second_level_is_packed() {
+    let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
+    let flat = TALL - 4;
+    let of = |n: usize| {
+        let task = Task { a_row: 1, a_depth: 264, ..square(n, 4) };
+        task.best_of_a(caches, Reading::InPlace, Some(n), flat)
+    };
+    assert_eq!([255, 256].map(of), [Reading::InPlace, Reading::Packed], "256 KiB");
 }
 
 #[test]
