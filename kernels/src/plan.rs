@@ -12,8 +12,9 @@ mod limits;
 mod tests;
 
 use limits::{
-    BESIDE_COLUMNS, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG, FEW_STREAMS,
-    FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
+    BESIDE_COLUMNS, C_ALONE, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG,
+    FEW_STREAMS, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL,
+    WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -448,7 +449,7 @@ impl Plan {
         };
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
         // Where tiles are short and neither C nor B takes the time, the hardware sees C's rows coming.
-        let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block();
+        let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block() && k < C_ALONE;
         // What is asked for has its share of the lines that a first level waits for at once; where the third level is far away, packing
         // itself needs all of them.
         let asks_for_rows = !caches.keep_a_block();
