@@ -144,6 +144,10 @@ impl Task {
         let many = k > FEW_WAYS && m >= enough;
         let sets = caches.keep_a_block() && k > SHORT || many;
         let crowded = sets && self.is_aliased(self.b_row);
+        // Of a strip that the first level does not hold, vectors across two lines ask the second level for both, again for each tile.
+        let strip = 2 * kernel.lanes;
+        let split = !self.b_aligned && m > MORE_ROWS && n >= strip && k * strip * element > caches.l1;
+        let near = bytes <= caches.l2 / 4 && !crowded && !(split && caches.keep_a_block());
         if self.reads_columns(caches, kernel) {
             Reading::Columns
         } else if self.is_wide(caches, kernel) {
@@ -152,7 +156,7 @@ impl Task {
             Reading::Packed
         } else if self.streams(caches, kernel) {
             Reading::Streamed
-        } else if self.has_few_rows(caches, tall) || bytes <= caches.l2 / 4 && !crowded {
+        } else if self.has_few_rows(caches, tall) || near {
             Reading::InPlace
         } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
             Reading::InPassing
