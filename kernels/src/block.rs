@@ -49,8 +49,8 @@ impl Blocks {
     /// second.
     pub(crate) fn for_asking(caches: Caches, element: usize, k: usize, (tall, b_row): (usize, isize)) -> Self {
         let of_b = caches.l2 / 2 / apart(b_row, element);
-        let kc = (caches.l1 / 2 / element / tall).min(of_b).max(128);
-        Self { mc: usize::MAX, kc: even(k, kc, 1), nc: usize::MAX }
+        let kc = (caches.l1 / 2 / element / tall).min(of_b).clamp(128, 384);
+        Self { mc: 256, kc: even(k, kc, 1), nc: usize::MAX }
     }
 }
 

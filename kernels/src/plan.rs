@@ -13,8 +13,8 @@ mod tests;
 
 use limits::{
     BESIDE_COLUMNS, C_ALONE, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG,
-    FEW_STREAMS, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL,
-    WAYS_FOR_B,
+    FEW_PAGES, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_FOR_WIDE, SOME_ROWS,
+    TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -178,13 +178,14 @@ impl Task {
     fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
         let (bytes, crowded) = (self.k * self.n * self.element, self.is_aliased(self.b_row));
         let few = self.m <= FEW_FOR_WIDE;
-        // Of vectors that lie across two lines, tiles had better not read many.
-        let near = if self.b_aligned { bytes < caches.l2 / 2 } else { self.n <= NARROW && bytes <= caches.l2 / 4 };
         // A part of a far B is as far.
         let far = self.b_elements * self.element > caches.l2 / 2;
-        if !self.b_in_place || !few && (crowded || !near) {
+        let narrow = self.n <= NARROW && bytes <= caches.l2 / 4;
+        // Of vectors that lie across two lines, tiles had better not read many.
+        let some = self.b_aligned && self.m <= SOME_FOR_WIDE && !far;
+        if !self.b_in_place || !few && (crowded || !narrow && !some) {
             Reading::Packed
-        } else if few && (crowded || far) {
+        } else if few && (crowded || far) || !few && !narrow {
             Reading::Streamed
         } else {
             Reading::InPlace
@@ -198,8 +199,8 @@ impl Task {
 
     /// Up to how many rows B is not worth packing for tall tiles.
     fn most_few(&self, caches: Caches) -> usize {
-        let far = caches.keep_a_block() && self.b_elements * self.element > caches.l2 / 2;
-        if far { FEW_FROM_AFAR } else { FEW_ROWS }
+        let far = self.b_elements * self.element > caches.l2 / 2 && self.n * self.element >= PAGE / 2;
+        if far && caches.keep_a_block() { FEW_FROM_AFAR } else { FEW_ROWS }
     }
 
     /// How A is best read where it can be read in place, when B is read as `b`; with `streams`, B's strips stream past blocks
@@ -252,10 +253,14 @@ impl Task {
             (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
                 Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
             }
-            (_, Reading::Streamed, _) if self.m <= self.most_few(caches) => match caches.keep_a_block() {
-                true => Blocks { kc: FEW_STREAMS, nc: 4096, ..usual },
-                false => Blocks { kc: 256 / self.element, nc: 512, ..usual },
-            },
+            (_, Reading::Streamed, _) if self.m <= self.most_few(caches) => {
+                let most = 256 / self.element;
+                let page = PAGE.min(self.b_row.unsigned_abs() * self.element).max(1);
+                match caches.keep_a_block() {
+                    true => Blocks { kc: (FEW_PAGES * PAGE / page).min(most), nc: 4096, ..usual },
+                    false => Blocks { kc: most, nc: 512, ..usual },
+                }
+            }
             (_, Reading::Streamed, _) if caches.are_tight() => Blocks { kc: 256, nc: 2048, ..usual },
             (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
             // The lines of a few rows of A that lie far apart meet all of B while they are near.

@@ -13,16 +13,18 @@ pub(super) const FEW_WAYS: usize = 6;
 pub(super) const WAYS_FOR_B: usize = 4;
 /// Up to this many rows, B is not worth packing for tall tiles, wherever it is.
 pub(crate) const FEW_ROWS: usize = 16;
-/// As [`FEW_ROWS`], of a B that comes from a third level far away.
+/// As [`FEW_ROWS`], of long rows of B that come from a third level far away.
 pub(super) const FEW_FROM_AFAR: usize = 24;
-/// Rows of B that come from there side by side: of 32 streams or more, a core loses sight.
-pub(super) const FEW_STREAMS: usize = 20;
+/// Pages from which rows of B come side by side: of 32 or more, a core loses sight.
+pub(super) const FEW_PAGES: usize = 24;
 /// Up to this many rows, a B that the second level does not hold is better streamed than packed for tall tiles; up to twice as many
 /// where the first level is small and rows of B are long.
 pub(super) const SOME_ROWS: usize = 96;
 
 /// Up to so many rows, B is not worth packing in wide strips.
 pub(super) const FEW_FOR_WIDE: usize = 128;
+/// Up to so many, nor is it if its rows begin where cache lines do and the second level holds all of it.
+pub(super) const SOME_FOR_WIDE: usize = 1024;
 
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 pub(super) const MORE_ROWS: usize = 256;

@@ -33,9 +33,11 @@ fn wide_strips_are_read_as_few_rows_or_many_want_them() {
     assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
     let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
     assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
-    let aligned = |m, n| Task { m, n, b_aligned: true, ..square(320, 4) }.best_of_b_in_wide_strips(caches);
-    assert_eq!(aligned(1000, 816), Reading::InPlace, "whole lines of less than 1 MiB");
-    assert_eq!(aligned(1000, 832), Reading::Packed, "whole lines of more");
+    let aligned =
+        |m, n| Task { m, n, b_aligned: true, b_elements: 320 * n, ..square(320, 4) }.best_of_b_in_wide_strips(caches);
+    assert_eq!(aligned(1024, 816), Reading::Streamed, "whole lines of a near B");
+    assert_eq!(aligned(1024, 832), Reading::Packed, "a far B");
+    assert_eq!(aligned(1025, 816), Reading::Packed, "many rows");
     let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
     assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
 }
@@ -49,6 +51,19 @@ fn a_part_of_a_far_result_is_written_as_all_of_it() {
     assert!(!inside(part(512 * 1024)), "rows of 4 MiB");
     let larger = Caches { l3: 256 << 20, ..caches };
     assert!(!part(2048 * 2048).strips_inside(larger, TALL, 16), "an eighth of the third level");
+}
+
+#[test]
+fn few_rows_read_a_far_b_from_few_pages_at_once() {
+    let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
+    let depth = |n: usize| {
+        let task = Task { m: 10, n, k: 4096, b_row: n as isize, b_elements: 4096 * n, ..square(n, 4) };
+        let usual = Blocks::for_caches(caches, 4, 4096, 32);
+        task.blocks(caches, (Reading::InPlace, Reading::Streamed), usual, (TALL, 32), false).kc
+    };
+    assert_eq!([100, 512, 1024, 4096].map(depth), [64, 48, 24, 24]);
+    let rows = |n: usize| Task { n, b_elements: 4096 * n, ..square(1024, 4) }.most_few(caches);
+    assert_eq!([511, 512].map(rows), [FEW_ROWS, FEW_FROM_AFAR], "rows of half a page");
 }
 
 #[test]
