@@ -298,16 +298,22 @@ impl Grid {
         };
         let pieces = (nanoseconds / PIECE).clamp(threads, most);
         let square = (pieces * n).div_ceil(m.max(1)).isqrt();
+        let by_rows = matches!(favour, Favour::Columns) && n <= FEW_COLUMNS;
         let across = match favour {
-            _ if k <= SHORT && m > pieces * ROWS => 1,
+            _ if by_rows || k <= SHORT && m > pieces * ROWS => 1,
             Favour::LongRows => 1,
             Favour::LongColumns => pieces,
             Favour::Columns => n.div_ceil(4 * strip).clamp(1, pieces),
             Favour::Squares => square.clamp(1, n.div_ceil(strip)).min(pieces),
         };
         let cols = n.div_ceil(across).next_multiple_of(strip);
-        let down = pieces.div_ceil(across).min(m.div_ceil(ROWS)).max(1);
-        let rows = m.div_ceil(down).next_multiple_of(if m > ROWS { ROWS } else { 1 });
+        // Those of whole rows each read all of B.
+        let (most, step) = match by_rows {
+            true => ((m / MANY_ROWS).max(threads), EVEN_ROWS),
+            false => (m.div_ceil(ROWS), if m > ROWS { ROWS } else { 1 }),
+        };
+        let down = pieces.div_ceil(across).min(most).max(1);
+        let rows = m.div_ceil(down).next_multiple_of(step);
         Self { shape: [m, n], piece: [rows, cols] }
     }
 
@@ -326,6 +332,12 @@ impl Grid {
 const PIECE: usize = 2_000;
 /// Rows of a piece come in multiples of this many, which the tiles of most kernels divide.
 const ROWS: usize = 12;
+/// Of pieces that read the same columns, these come in multiples of so many, and are this many at least if there are more pieces
+/// than threads.
+const EVEN_ROWS: usize = 4;
+const MANY_ROWS: usize = 48;
+/// Up to so many columns, pieces of whole columns would not be even.
+const FEW_COLUMNS: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -352,5 +364,11 @@ mod tests {
                 }
             }
         }
+    }
+    #[test]
+    fn a_narrow_product_is_cut_evenly_across_its_rows() {
+        let grid = Grid::new([100, 200, 4096], 16, Favour::Columns, 2, 1_000_000);
+        assert_eq!([0, 1].map(|index| grid.piece(index)), [(0..52, 0..200), (52..100, 0..200)]);
+        assert_eq!(Grid::new([1000, 200, 4096], 16, Favour::Columns, 2, 1_000_000).pieces(), 8);
     }
 }

@@ -21,8 +21,9 @@ use crate::place;
 const WORTH_WAKING: usize = 20_000;
 /// Work from which telling a thread that is already looking pays.
 const WORTH_TELLING: usize = 3_000;
-/// As [`WORTH_TELLING`], where few multiply-adds meet each element and the third level is far: what the caller has near takes so long to
-/// come to another core.
+/// As [`WORTH_TELLING`], where the third level is far: what one core has near takes long to come to another.
+const WORTH_TELLING_FAR: usize = 8_000;
+/// As [`WORTH_TELLING_FAR`], where few multiply-adds meet each element.
 const WORTH_MOVING: usize = 25_000;
 /// How long a thread looks for the next job.
 const PATIENCE: Duration = Duration::from_micros(50);
@@ -168,7 +169,11 @@ thread_local! {
 /// Work, in nanoseconds on one thread, from which on [`share`] may pay; `few` tells that each element meets few multiply-adds.
 #[inline]
 pub(crate) fn worth_sharing(few: bool) -> usize {
-    if few && Caches::of_this_core().keep_a_block() { WORTH_MOVING } else { WORTH_TELLING }
+    match (Caches::of_this_core().keep_a_block(), few) {
+        (false, _) => WORTH_TELLING,
+        (true, false) => WORTH_TELLING_FAR,
+        (true, true) => WORTH_MOVING,
+    }
 }
 
 /// Runs `work` on each of `0..pieces`, on this thread and on those of the current rayon pool that come to help, and returns
