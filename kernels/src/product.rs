@@ -146,7 +146,7 @@ impl<T: Real> Product<T> {
             a_depth: self.a.depth.inner_stride(),
             b_row: self.b.depth.inner_stride(),
             b_in_place: in_place(&self.b) && self.b.along.is_plain() && self.b.along.is_contiguous(),
-            b_aligned: self.b.ptr.addr() % LINE == 0
+            b_aligned: self.b.ptr.addr().is_multiple_of(LINE)
                 && (self.b.depth.inner_stride().unsigned_abs() * size_of::<T>()).is_multiple_of(LINE),
             b_columns: in_place(&self.b) && self.b.along.is_plain() && self.b.depth.is_contiguous(),
             c_direct,
