@@ -137,7 +137,27 @@ impl Task {
     /// How B is best read in strips of `vectors` vectors, if its layout allows it.
     fn best_of_b<T>(&self, caches: Caches, kernel: &Kernel<T>) -> Reading {
         let &Self { m, n, k, element, .. } = self;
-        let (bytes, tall) = (k * n * element, kernel.whole[1].len());
+        let tall = kernel.whole[1].len();
+        if self.reads_columns(caches, kernel) {
+            Reading::Columns
+        } else if self.is_wide(caches, kernel) {
+            self.best_of_b_in_wide_strips(caches)
+        } else if self.is_tall_upright(caches, tall) {
+            Reading::Packed
+        } else if self.streams(caches, kernel) {
+            Reading::Streamed
+        } else if self.has_few_rows(caches, tall) || self.lies_well(caches, kernel) {
+            Reading::InPlace
+        } else if k > SHORT && (m <= MORE_ROWS || k * n * element <= (3 * caches.l2).max(caches.l3 / 2)) {
+            Reading::InPassing
+        } else {
+            Reading::Packed
+        }
+    }
+
+    /// Whether the second level holds B, and tiles read it as fast where it is.
+    fn lies_well<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
+        let &Self { m, n, k, element, .. } = self;
         // A large second level has no more ways than others for rows of B that share its sets; and many rows of A come to feel those of
         // the first.
         let enough = if caches.are_tight() || caches.keep_a_block() { MANY_ROWS } else { SOME_BYTES / element };
@@ -147,22 +167,7 @@ impl Task {
         // Of a strip that the first level does not hold, vectors across two lines ask the second level for both, again for each tile.
         let strip = 2 * kernel.lanes;
         let split = !self.b_aligned && m > MORE_ROWS && n >= strip && k * strip * element > caches.l1;
-        let near = bytes <= caches.l2 / 4 && !crowded && !(split && caches.keep_a_block());
-        if self.reads_columns(caches, kernel) {
-            Reading::Columns
-        } else if self.is_wide(caches, kernel) {
-            self.best_of_b_in_wide_strips(caches)
-        } else if self.is_tall_upright(caches, tall) {
-            Reading::Packed
-        } else if self.streams(caches, kernel) {
-            Reading::Streamed
-        } else if self.has_few_rows(caches, tall) || near {
-            Reading::InPlace
-        } else if k > SHORT && (m <= MORE_ROWS || bytes <= (3 * caches.l2).max(caches.l3 / 2)) {
-            Reading::InPassing
-        } else {
-            Reading::Packed
-        }
+        k * n * element <= caches.l2 / 4 && !crowded && !(split && caches.keep_a_block())
     }
 
     /// Whether B is far and meets too few rows for packing it to pay.
