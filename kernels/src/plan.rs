@@ -12,7 +12,7 @@ mod limits;
 mod tests;
 
 use limits::{
-    BESIDE_COLUMNS, C_ALONE, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG,
+    BESIDE_COLUMNS, C_UNASKED, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG,
     FEW_PAGES, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_FOR_WIDE, SOME_ROWS,
     TALL, WAYS_FOR_B,
 };
@@ -463,7 +463,7 @@ impl Plan {
         };
         let a_far = (a == Reading::InPlace || strips_inside) && task.a_depth == 1 && m * k * element > caches.l2;
         // Where tiles are short and neither C nor B takes the time, the hardware sees C's rows coming.
-        let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block() && k < C_ALONE;
+        let asks_for_c = k > SHORT || caches.are_tight() || caches.keep_a_block() && !C_UNASKED.contains(&k);
         // What is asked for has its share of the lines that a first level waits for at once; where the third level is far away, packing
         // itself needs all of them.
         let asks_for_rows = !caches.keep_a_block();

@@ -1,9 +1,11 @@
 //! What plans turn on, as measured: see the records of benchmarks.
 
+use std::ops::RangeInclusive;
+
 /// Up to this depth, writing C is what takes the time.
 pub(crate) const SHORT: usize = 128;
-/// Up to this depth, so much so that C had better be asked for also where the third level is far away.
-pub(super) const C_ALONE: usize = 24;
+/// Depths at which C had better not be asked for where the third level is far away.
+pub(super) const C_UNASKED: RangeInclusive<usize> = 24..=64;
 /// Rows that are read at once from far away: half as many as a set of the first-level cache has lines, since rows a power
 /// of two apart share one.
 pub(crate) const STREAMS: usize = 4;
