@@ -58,7 +58,7 @@ impl Activation {
     /// # Panics
     /// When the lengths differ or the CPU lacks the set.
     pub fn apply_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
-        self.visit(ValueOf { isa, input, output });
+        self.visit(Mapped::<T, false> { isa, input, output });
     }
 
     /// [`Activation::derivative`] with a chosen instruction set.
@@ -66,7 +66,7 @@ impl Activation {
     /// # Panics
     /// When the lengths differ or the CPU lacks the set.
     pub fn derivative_with<T: Real>(self, isa: Isa, input: &[T], output: &mut [T]) {
-        self.visit(SlopeOf { isa, input, output });
+        self.visit(Mapped::<T, true> { isa, input, output });
     }
 
     /// Shows the function and its derivative.
@@ -91,27 +91,20 @@ pub(crate) trait Visitor {
     fn see(self, value: impl Pointwise, slope: impl Pointwise);
 }
 
-struct ValueOf<'a, T> {
+/// Maps a slice, by the derivative if `SLOPE`.
+struct Mapped<'a, T, const SLOPE: bool> {
     isa: Isa,
     input: &'a [T],
     output: &'a mut [T],
 }
 
-impl<T: Real> Visitor for ValueOf<'_, T> {
-    fn see(self, value: impl Pointwise, _: impl Pointwise) {
-        map(self.isa, value, self.input, self.output);
-    }
-}
-
-struct SlopeOf<'a, T> {
-    isa: Isa,
-    input: &'a [T],
-    output: &'a mut [T],
-}
-
-impl<T: Real> Visitor for SlopeOf<'_, T> {
-    fn see(self, _: impl Pointwise, slope: impl Pointwise) {
-        map(self.isa, slope, self.input, self.output);
+impl<T: Real, const SLOPE: bool> Visitor for Mapped<'_, T, SLOPE> {
+    fn see(self, value: impl Pointwise, slope: impl Pointwise) {
+        if SLOPE {
+            map(self.isa, slope, self.input, self.output);
+        } else {
+            map(self.isa, value, self.input, self.output);
+        }
     }
 }
 

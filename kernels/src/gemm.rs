@@ -288,7 +288,7 @@ struct Grid {
 
 impl Grid {
     /// Pieces of whole strips of `strip` columns, as `favour` says; but of whole rows where `k` is short and writing C is what takes
-    /// the time.
+    /// the time, or where columns are too few to be cut evenly.
     fn new([m, n, k]: [usize; 3], strip: usize, favour: Favour, threads: usize, nanoseconds: usize) -> Self {
         let most = match favour {
             Favour::LongRows => threads,
