@@ -254,20 +254,7 @@ impl Task {
     ) -> Blocks {
         let columns = self.a_row == 1;
         match (a, b, streams) {
-            (_, Reading::Streamed, _) if self.m < 4 => Blocks { kc: 64, nc: 8 * usual.nc, ..usual },
-            (_, Reading::Streamed, _) if self.m <= FEW_ROWS && tall < TALL => {
-                Blocks { kc: 16, nc: 2 * usual.nc, ..usual }
-            }
-            (_, Reading::Streamed, _) if self.m <= self.most_few(caches) => {
-                let most = 256 / self.element;
-                let page = PAGE.min(self.b_row.unsigned_abs() * self.element).max(1);
-                match caches.keep_a_block() {
-                    true => Blocks { kc: (FEW_PAGES * PAGE / page).min(most), nc: 4096, ..usual },
-                    false => Blocks { kc: most, nc: 512, ..usual },
-                }
-            }
-            (_, Reading::Streamed, _) if caches.are_tight() => Blocks { kc: 256, nc: 2048, ..usual },
-            (_, Reading::Streamed, _) => Blocks { kc: 128, nc: 512, ..usual },
+            (_, Reading::Streamed, _) => self.blocks_of_streams(caches, usual, tall),
             // The lines of a few rows of A that lie far apart meet all of B while they are near.
             (Reading::Packed, ..) if self.is_tall_upright(caches, tall) => {
                 Blocks { kc: usual.kc.min(SHORT), mc: 256, ..usual }
@@ -305,6 +292,24 @@ impl Task {
             }
             _ => usual,
         }
+    }
+
+    /// [`Task::blocks`] for a B that streams, a few rows of it at a time, past tiles of `tall` rows.
+    fn blocks_of_streams(&self, caches: Caches, usual: Blocks, tall: usize) -> Blocks {
+        let (kc, nc) = if self.m < 4 {
+            (64, 8 * usual.nc)
+        } else if self.m <= FEW_ROWS && tall < TALL {
+            (16, 2 * usual.nc)
+        } else if self.m <= self.most_few(caches) {
+            let most = 256 / self.element;
+            let page = PAGE.min(self.b_row.unsigned_abs() * self.element).max(1);
+            if caches.keep_a_block() { ((FEW_PAGES * PAGE / page).min(most), 4096) } else { (most, 512) }
+        } else if caches.are_tight() {
+            (256, 2048)
+        } else {
+            (128, 512)
+        };
+        Blocks { kc, nc, ..usual }
     }
 
     /// Whether a transposed A that the second level does not hold meets so few columns that reading it is much of the work.
