@@ -52,6 +52,11 @@ impl Blocks {
         let kc = (caches.l1 / 2 / element / tall).min(of_b).clamp(128, 384);
         Self { mc: 256, kc: even(k, kc, 1), nc: usize::MAX }
     }
+
+    /// The sizes where all rows of A meet one strip of B after another, which is packed meanwhile, at most `deep`.
+    pub(crate) fn for_passing(k: usize, deep: usize) -> Self {
+        Self { mc: usize::MAX, kc: even(k, deep, 1), nc: usize::MAX }
+    }
 }
 
 /// The fewest rows of a block of A that are worth the reading of a strip of B.

@@ -19,7 +19,7 @@
 //! of B must be neighbours in memory.
 
 use crate::pack::Taps;
-use crate::simd::{Portable, Simd};
+use crate::simd::{Portable, Simd, Transpose};
 use crate::thin::Columns;
 use crate::{Isa, Real};
 
@@ -38,15 +38,15 @@ pub(crate) use chains::chains;
 pub(crate) use opaque::{opaque, opaque_here};
 use prefetch::{NextTile, prefetch_beyond};
 pub(crate) use prefetch::{prefetch, prefetch_far};
-pub(crate) use run::{Ahead, Later, Run};
+pub(crate) use run::{Ahead, Later, Run, Step};
 pub(crate) use steps::UNROLL;
 use steps::steps;
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, Avx512Half, Transpose, Window};
+use crate::simd::{Avx2, Avx512, Avx512Half, Window};
 #[cfg(target_arch = "aarch64")]
-use crate::simd::{Neon, Transpose, Window};
+use crate::simd::{Neon, Window};
 
 /// Computes a run of tiles.
 ///
@@ -88,8 +88,12 @@ pub struct Kernel<T: 'static> {
     pub(crate) streaming: &'static [&'static [Multiply<T>]],
     /// `panel[MR - 1]`: two whole vectors wide, for packed strips.
     pub(crate) panel: &'static [Multiply<T>],
-    /// `packing[MR - 1]`: two whole vectors wide, for strips that are packed while the one before them is multiplied.
-    pub(crate) packing: &'static [Multiply<T>],
+    /// `packing[NV - 2][MR - 1]`: for strips of whole vectors that are packed while the one before them is multiplied.
+    pub(crate) packing: [&'static [Multiply<T>]; 2],
+    /// `turning[MR - 1]`: three whole vectors wide, for strips that are transposed meanwhile, in squares of so many columns of B and
+    /// rows.
+    pub(crate) turning: &'static [Multiply<T>],
+    pub(crate) square: [usize; 2],
     /// `asking[MR - 1]`: three whole vectors wide, for strips that are asked for while the one before them is multiplied.
     pub(crate) asking: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
@@ -177,12 +181,16 @@ fn of<T: Real>(isa: Isa) -> Option<&'static Kernel<T>> {
 /// # Safety
 /// As [`Multiply`].
 #[inline(always)]
-pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
-    s: S,
+pub(crate) unsafe fn tiles<T, S, P, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
+    (s, square): (S, P),
     run: &Run<'_, T>,
-) {
+) where
+    T: Real,
+    S: Simd<T>,
+    P: Transpose<T>,
+{
     let &Run { tiles: count, k, a_row, a_depth, a_later: mut later, b_depth, b_later, beta, c_row, last, .. } = run;
-    let mut ahead = run.ahead.filter(|_| matches!(LOOK, PACK | ASK)).copied().unwrap_or(Ahead::NONE);
+    let mut ahead = run.ahead.filter(|_| matches!(LOOK, PACK | TURN | ASK)).copied().unwrap_or(Ahead::NONE);
     let ends = Ends::<T, S>::new::<END>(s, last);
     let (mut a_tile, mut b_tile, mut c_tile) = (run.a, run.b, run.c);
     let rows: [isize; GROUP] = std::array::from_fn(|i| if i == 0 { 0 } else { opaque(i as isize * a_row) });
@@ -199,15 +207,17 @@ pub(crate) unsafe fn tiles<T: Real, S: Simd<T>, const MR: usize, const NV: usize
         let mut asked = later;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
-            if matches!(LOOK, PACK | ASK) {
-                for _ in 0..ahead.in_tile.min(ahead.rows) {
+            if matches!(LOOK, PACK | TURN | ASK) {
+                for _ in 0..ahead.in_tile.min(ahead.pieces) {
                     let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
                     steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut acc);
-                    if LOOK == PACK {
-                        ahead.copy_row::<S, NV>(s);
-                    } else {
-                        ahead.ask_for_row(NV * S::LANES);
-                        ask_for_rows::<T, MR>(&a, &rows);
+                    match LOOK {
+                        PACK => ahead.copy_row::<S, NV>(s),
+                        TURN => ahead.turn_square(square, NV * S::LANES),
+                        _ => {
+                            ahead.ask_for_row(NV * S::LANES);
+                            ask_for_rows::<T, MR>(&a, &rows);
+                        }
                     }
                     left -= ahead.gap;
                     asked.ask::<MR>();
@@ -370,6 +380,8 @@ pub(crate) const NEAR: u8 = 0;
 pub(crate) const PACK: u8 = 1;
 /// The strips further right, which are read in place from far away, are asked for.
 pub(crate) const STREAM: u8 = 2;
+/// Squares of another strip are transposed: see [`Ahead`].
+pub(crate) const TURN: u8 = 5;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;
 /// Rows of another strip, which is read in place when its turn comes, are asked for: see [`Ahead`]; and those of this one are, from

@@ -10,11 +10,11 @@ use crate::thin::IN_PLACE;
 mod limits;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 use limits::{
-    BESIDE_COLUMNS, C_UNASKED, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FOR_WIDE, FEW_FROM_AFAR, FEW_LONG,
-    FEW_PAGES, FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_FOR_WIDE, SOME_ROWS,
-    TALL, WAYS_FOR_B,
+    BESIDE_COLUMNS, C_UNASKED, DEPTH_OF_COLUMNS, FEW_BESIDE, FEW_FOR_A_BYTE, FEW_FROM_AFAR, FEW_LONG, FEW_PAGES,
+    FEW_TURNED, FEW_WAYS, MANY_ROWS, MORE_ROWS, NARROW, SHALLOW_ROWS, SOME_BYTES, SOME_ROWS, TALL, WAYS_FOR_B,
 };
 pub(crate) use limits::{FEW_ROWS, SHORT, STREAMS, WIDE};
 
@@ -29,6 +29,8 @@ pub enum Reading {
     /// From a packed copy: each strip of B is packed while the one before it is multiplied, if rows are the loop inside; and all of a
     /// block's first otherwise.
     InPassing,
+    /// As [`Reading::InPassing`], where columns are contiguous: each strip is transposed.
+    Turning,
     /// From a packed copy that is made first.
     Packed,
     /// Column by column, transposed in registers.
@@ -115,10 +117,11 @@ impl Task {
     }
 
     /// Whether the layouts allow `reading` of B in strips of so many vectors.
-    fn can_read_b<T>(&self, reading: Reading, kernel: &Kernel<T>, vectors: usize) -> bool {
+    fn can_read_b<T>(&self, reading: Reading, caches: Caches, kernel: &Kernel<T>, vectors: usize) -> bool {
         match reading {
             Reading::InPlace | Reading::Streamed => self.b_in_place,
             Reading::InPassing => self.b_in_place && self.c_direct && vectors == 2,
+            Reading::Turning => self.b_columns && self.c_direct && self.is_wide(caches, kernel),
             Reading::Columns if self.m <= IN_PLACE => self.is_turned() && (self.m == 1 || self.c_even),
             Reading::Columns => self.b_columns && self.c_direct && self.c_even && self.m <= kernel.columns_rows,
             Reading::Packed => true,
@@ -131,7 +134,7 @@ impl Task {
         let &Self { m, n, k, element, .. } = self;
         let full = 4 * n.next_multiple_of(kernel.lanes) <= 5 * n;
         let far = kernel.lanes * element >= LINE || k * n * element > caches.l2 / 2;
-        self.can_read_b(Reading::Columns, kernel, 1) && (m == 1 || full && far)
+        self.can_read_b(Reading::Columns, caches, kernel, 1) && (m == 1 || full && far)
     }
 
     /// How B is best read in strips of `vectors` vectors, if its layout allows it.
@@ -177,24 +180,6 @@ impl Task {
         let most = if caches.are_tight() && n * element >= PAGE { 2 * SOME_ROWS } else { SOME_ROWS };
         let some_rows = tall >= TALL && m <= most && n > 8 * kernel.lanes;
         k * n * element > caches.l2 / 2 && (some_rows || self.has_few_rows(caches, tall))
-    }
-
-    /// As [`Task::best_of_b`], in strips of [`WIDE`] vectors.
-    fn best_of_b_in_wide_strips(&self, caches: Caches) -> Reading {
-        let (bytes, crowded) = (self.k * self.n * self.element, self.is_aliased(self.b_row));
-        let few = self.m <= FEW_FOR_WIDE;
-        // A part of a far B is as far.
-        let far = self.b_elements * self.element > caches.l2 / 2;
-        let narrow = self.n <= NARROW && bytes <= caches.l2 / 4;
-        // Of vectors that lie across two lines, tiles had better not read many.
-        let some = self.b_aligned && self.m <= SOME_FOR_WIDE && !far;
-        if !self.b_in_place || !few && (crowded || !narrow && !some) {
-            Reading::Packed
-        } else if few && (crowded || far) || !few && !narrow {
-            Reading::Streamed
-        } else {
-            Reading::InPlace
-        }
     }
 
     /// Flat tiles read and write C too often for blocks of few rows of B, unless one of them has all rows of A.
@@ -331,13 +316,6 @@ impl Task {
         tall >= TALL && caches.are_tight() && self.a_row != 1 && few && m * k * element > caches.l2
     }
 
-    /// Whether a block of B had better stay in the second level, in wide strips.
-    fn is_wide<T>(&self, caches: Caches, kernel: &Kernel<T>) -> bool {
-        let worth = self.m > self.most_few(caches) && self.n > 2 * WIDE * kernel.lanes && self.k > SHORT;
-        let tall = kernel.whole[1].len();
-        worth && kernel.takes_wide() && caches.keep_a_block() && !self.is_tall_upright(caches, tall)
-    }
-
     /// Whether strips of B, `strip` columns wide, are best the loop inside past tiles of `tall` rows. With a short k, C is what takes the
     /// time: it is written row by row. Flat tiles take in so much of A and B for each multiply-add that all of it has to come
     /// in long streams, of which a few strips have none.
@@ -422,11 +400,10 @@ impl Plan {
         let caches = caches.unwrap_or_else(Caches::of_this_core);
         let task = &Task { a_in_place: task.a_in_place && a_forced != Some(Reading::Packed), ..*task };
         let b_wish = task.best_of_b(caches, kernel);
-        let b_possible = |&reading: &Reading| task.can_read_b(reading, kernel, vectors);
+        let b_possible = |&reading: &Reading| task.can_read_b(reading, caches, kernel, vectors);
         let b = [b_forced.unwrap_or(b_wish), b_wish].into_iter().find(b_possible).unwrap_or(Reading::Packed);
         let may_be_wide = match b {
-            Reading::Streamed => order != Some(Order::StripsInside),
-            Reading::InPassing => false,
+            Reading::Streamed | Reading::InPassing | Reading::Turning => order != Some(Order::StripsInside),
             _ => order != Some(Order::RowsInside),
         };
         let wide = may_be_wide && task.is_wide(caches, kernel);
@@ -436,10 +413,11 @@ impl Plan {
         };
         let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
-        let asks = streamed && wide;
+        // Whether each wide strip is asked for or packed while the one before it meets all rows.
+        let passes = wide && matches!(b, Reading::Streamed | Reading::InPassing | Reading::Turning);
         let rows_ahead = streamed && (4..=task.most_few(caches)).contains(&m) && tall >= TALL;
 
-        let strips_inside = !asks && (streamed || task.strips_inside(caches, tall, strip));
+        let strips_inside = !passes && (streamed || task.strips_inside(caches, tall, strip));
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
@@ -452,8 +430,9 @@ impl Plan {
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = blocks.unwrap_or(match asks && order == Order::RowsInside {
-            true => Blocks::for_asking(caches, element, k, (tall, task.b_row)),
+        let most = blocks.unwrap_or(match passes && order == Order::RowsInside {
+            true if streamed => Blocks::for_asking(caches, element, k, (tall, task.b_row)),
+            true => Blocks::for_passing(k, task.most_passed(b)),
             false => task.blocks(caches, (a, b), usual, shape, streams),
         });
         assert!(most.mc > 0 && most.kc > 0 && most.nc > 0, "gemm: a block size is 0: {most:?}");
@@ -477,6 +456,6 @@ impl Plan {
 
     /// Whether each strip of B is packed while the one before it meets the rows of A.
     pub(crate) fn packs_by_strips(&self) -> bool {
-        self.b == Reading::InPassing && self.order == Order::RowsInside
+        matches!(self.b, Reading::InPassing | Reading::Turning) && self.order == Order::RowsInside
     }
 }

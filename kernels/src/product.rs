@@ -7,22 +7,24 @@ use std::ptr::null_mut;
 use crate::Real;
 use crate::block::Blocks;
 use crate::cache::{Caches, LINE};
-use crate::cut::{Cut, Cuts, heights};
+use crate::cut::{Cut, heights};
 use crate::gemm::Tuning;
-use crate::kernel::{Ahead, Kernel, Later, Run, UNROLL};
+use crate::kernel::{Kernel, Later, Run};
 use crate::pack::Operand;
-use crate::plan::{Order, Plan, Reading, STREAMS, Task, WIDE};
+use crate::plan::{Order, Plan, Reading, Task};
 use crate::scratch::{size, with_scratch};
 use crate::small::{LONG_TURN, SHORT_TURN, is_small, small_turned};
 use crate::thin::{BLOCK, Columns, IN_PLACE, places};
 use crate::tile::{Output, Way};
 
 mod rows;
+mod strips;
 #[cfg(all(test, unix))]
 mod tests;
 mod transposed;
 
 use rows::{PAD, Rows};
+use strips::{Block, PANEL_PAD};
 
 /// `C <- A B + beta C` on operands that need not exist as matrices. `a.scale` carries alpha; 0 leaves A and B unread.
 pub(crate) struct Product<T> {
@@ -203,7 +205,8 @@ impl<T: Real> Product<T> {
     unsafe fn five_loops(&self, kernel: &'static Kernel<T>, plan: &Plan, rows: Range<usize>, cols: Range<usize>) {
         let Blocks { mc, kc, nc } = plan.blocks;
         let strip = plan.vectors * kernel.lanes;
-        let width = nc.min(cols.len());
+        let passes = plan.packs_by_strips() && mc >= rows.len();
+        let width = if passes { 2 * strip } else { nc }.min(cols.len());
         let a_room = if plan.a.is_in_place() { 0 } else { size(&[mc.min(rows.len()), kc.saturating_add(PAD)]) };
         let b_room = if plan.b.is_in_place() {
             0
@@ -216,7 +219,7 @@ impl<T: Real> Product<T> {
                 // LOOP 4: blocks of k; all but the first start their chains from the C of the one before.
                 for (k, len) in steps(0..self.a.depth.len(), kc) {
                     let beta = if k == 0 { self.beta } else { T::ONE };
-                    let block = Block { kernel, plan, col, width, k, len, beta, room: b_room };
+                    let block = Block { kernel, plan, col, width, k, len, beta, room: b_room, passes };
                     // SAFETY: the ranges lie inside this task's part, and the rooms are large enough for them.
                     unsafe {
                         if !plan.b.is_in_place() && !plan.packs_by_strips() {
@@ -235,84 +238,6 @@ impl<T: Real> Product<T> {
                 }
             }
         });
-    }
-
-    /// Each strip of a block meets all the rows of `a`. `first` tells that no rows have met the block yet, so that its
-    /// strips may have to be packed.
-    ///
-    /// # Safety
-    /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless they are packed one by one
-    /// and this is the `first`.
-    unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        let asks = block.plan.b == Reading::Streamed;
-        let packs = first && block.plan.packs_by_strips();
-        let takes = |cut: &Cut<T>| !cut.is_edge() && cut.vectors == if asks { WIDE } else { 2 };
-        let mut packed = false;
-        let mut cuts = block.cuts().peekable();
-        while let Some((j, cut)) = cuts.next() {
-            if packs && !packed {
-                // SAFETY: passed on from the caller.
-                unsafe { self.pack_strip(block, (j, &cut), (0, block.len)) };
-            }
-            let next = cuts.peek().copied().filter(|(_, next)| (packs || asks) && takes(next) && takes(&cut));
-            packed = next.is_some() && packs;
-            let mut ahead = match next {
-                Some((j, next)) => self.ahead(block, a, (j, &next)),
-                None => Ahead::NONE,
-            };
-            for part in a.parts() {
-                let mut part = part;
-                for (height, tiles) in heights(part.count, cut.tiles().len().min(block.plan.rows))
-                    .into_iter()
-                    .filter(|&(_, tiles)| tiles > 0)
-                {
-                    let kernels = match takes(&cut) {
-                        true if asks => cut.kernel.asking,
-                        true if ahead.rows > 0 => cut.kernel.packing,
-                        true if !block.plan.b.is_in_place() => cut.kernel.panel,
-                        _ => cut.tiles(),
-                    };
-                    let run = Run {
-                        tiles,
-                        ahead: Some(&ahead),
-                        a_tile: height as isize * part.row,
-                        a_later: match j == 0 && block.plan.a_far {
-                            true => Later::rows(part.after(height).ptr, part.row),
-                            false => Later::NONE,
-                        },
-                        ..self.run_of(block, (j, &cut), &part)
-                    };
-                    let place = (block.col + j, cut.width, cut.span());
-                    // SAFETY: the tiles lie inside C; their rows of A and the strip of B are in place or packed.
-                    unsafe { self.c.multiply(kernels[height - 1], (part.first, height), place, Way::Down, run) };
-                    ahead.skip(tiles * ahead.in_tile, cut.span());
-                    part = part.after(tiles * height);
-                }
-            }
-            if let (true, 1.., Some((j, next))) = (packs, ahead.rows, next) {
-                // SAFETY: the rest of the next strip.
-                unsafe { self.pack_strip(block, (j, &next), (block.len - ahead.rows, ahead.rows)) };
-            }
-        }
-    }
-
-    /// The strip at column `j` of a block, to be packed or asked for while the one before it meets the rows of `a`.
-    fn ahead(&self, block: &Block<T>, a: &Rows<T>, (j, cut): (usize, &Cut<T>)) -> Ahead<T> {
-        let most = cut.tiles().len().min(block.plan.rows);
-        let tiles = a.parts().map(|part| part.count.div_ceil(most)).sum::<usize>();
-        // Asking need not be complete, and steps are unrolled.
-        let gap = match block.plan.b {
-            Reading::Streamed => (tiles / UNROLL * UNROLL).max(UNROLL),
-            _ => tiles,
-        };
-        Ahead {
-            from: self.source(block, j),
-            from_row: self.b.depth.inner_stride(),
-            to: block.panel(j),
-            rows: block.len,
-            in_tile: block.len / gap,
-            gap,
-        }
     }
 
     /// Each few rows of `a` meet all strips of a block.
@@ -405,90 +330,10 @@ impl<T: Real> Product<T> {
     fn source(&self, block: &Block<T>, j: usize) -> *const T {
         self.b.ptr.wrapping_offset(self.b.along.offset(block.col + j) + self.b.depth.offset(block.k))
     }
-
-    /// Packs all strips of the block. Where rows are contiguous, the whole strips are packed a few rows at a time, so that
-    /// each row is read as one stream.
-    ///
-    /// # Safety
-    /// As [`Product::five_loops`]; `block.room` must have place for the strips.
-    unsafe fn pack_block(&self, block: &Block<T>) {
-        let (strip, stride) = (block.strip(), self.b.depth.inner_stride());
-        let dealt = self.task(0, 0).b_in_place && block.plan.vectors >= 2;
-        let whole = if dealt { block.whole_strips() } else { 0 };
-        for (row, rows) in steps(0..block.len, STREAMS).filter(|_| whole > 0) {
-            let source = (self.source(block, 0).wrapping_offset(row as isize * stride), stride);
-            let panels = (block.panel(0).wrapping_add(row * strip), block.panel_step());
-            // SAFETY: rows of the whole strips of B; the caller vouches for the room.
-            unsafe { (block.kernel.deal)(source, (whole, strip), (rows, block.plan.asks_for_rows), panels) };
-        }
-        if whole * strip == block.width {
-            return;
-        }
-        let by_rows = self.b.along.inner_stride().unsigned_abs() < stride.unsigned_abs();
-        for (row, rows) in steps(0..block.len, if by_rows { STREAMS } else { block.len }) {
-            for (j, cut) in block.cuts().filter(|&(j, _)| j >= whole * strip) {
-                // SAFETY: passed on from the caller.
-                unsafe { self.pack_strip(block, (j, &cut), (row, rows)) };
-            }
-        }
-    }
-
-    /// Packs `rows` rows from `row` on of the strip at column `j` of the block.
-    ///
-    /// # Safety
-    /// As [`Product::five_loops`]; `block.room` must have place for the strip.
-    unsafe fn pack_strip(&self, block: &Block<T>, (j, cut): (usize, &Cut<T>), (row, rows): (usize, usize)) {
-        let panel = (block.panel(j).wrapping_add(row * cut.span()), cut.span());
-        // SAFETY: the strip is part of B; the caller vouches for the room.
-        unsafe { self.b.pack_panel(cut.kernel, (block.col + j, cut.width), (block.k + row, rows), panel) };
-    }
 }
 
 /// How many tiles before its turn a strip that streams is asked for.
 const LATER: isize = 2;
-
-/// Elements between the panels of B, for the same reason as [`PAD`].
-const PANEL_PAD: usize = 8 * PAD;
-
-/// What the strips of a block share.
-struct Block<'a, T: 'static> {
-    kernel: &'static Kernel<T>,
-    plan: &'a Plan,
-    /// The first column of C, and how many.
-    col: usize,
-    width: usize,
-    /// The first row of B, and how many.
-    k: usize,
-    len: usize,
-    beta: T,
-    /// Where the strips of B are packed, `len` elements for each column before them.
-    room: *mut T,
-}
-
-impl<T: Real> Block<'_, T> {
-    fn cuts(&self) -> Cuts<T> {
-        Cuts { kernel: self.kernel, vectors: self.plan.vectors, next: 0, end: self.width }
-    }
-
-    /// Strips of all the plan's vectors.
-    fn whole_strips(&self) -> usize {
-        self.cuts().take_while(|(_, cut)| cut.vectors == self.plan.vectors && !cut.is_edge()).count()
-    }
-
-    fn panel(&self, j: usize) -> *mut T {
-        self.room.wrapping_add(j * self.len + j / self.strip() * PANEL_PAD)
-    }
-
-    /// From a whole panel to the next.
-    fn panel_step(&self) -> usize {
-        self.strip() * self.len + PANEL_PAD
-    }
-
-    /// Columns of a whole strip.
-    fn strip(&self) -> usize {
-        self.plan.vectors * self.kernel.lanes
-    }
-}
 
 /// The starts and lengths of the pieces of `range` that are `step` long, but for the last.
 fn steps(range: Range<usize>, step: usize) -> impl Iterator<Item = (usize, usize)> + Clone {

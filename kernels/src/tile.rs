@@ -106,7 +106,7 @@ impl<T: Real> Output<T> {
             };
             // SAFETY: one tile of those that the caller vouches for.
             unsafe { self.tile(multiply, &rows, (&cols, span), &mut one) };
-            ahead.skip(ahead.in_tile, span);
+            ahead.skip(ahead.in_tile);
         }
     }
 

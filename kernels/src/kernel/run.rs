@@ -1,11 +1,11 @@
 //! What a kernel is told: where a run of tiles lies, and what it asks for and packs on the way.
 
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use super::{prefetch, prefetch_beyond, prefetch_far};
 use crate::Real;
 use crate::cache::LINE;
-use crate::simd::Simd;
+use crate::simd::{Simd, Transpose};
 
 /// Tiles of one shape, one below the other or side by side.
 #[derive(Clone, Copy)]
@@ -137,45 +137,82 @@ impl<T> Clone for Later<T> {
 
 impl<T> Copy for Later<T> {}
 
-/// A strip of B to be packed while another is multiplied: its lines come from far away, and the
-/// multiply-adds hide the wait.
+/// A strip of B to be packed, or asked for, while another is multiplied: its lines come from far away, and the multiply-adds hide the
+/// wait. It is cut into pieces, in columns of so many: rows of the strip, all in one column, or squares of it that are transposed.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<T> {
-    /// The first row that is left.
+    /// The next piece, and its place.
     pub(crate) from: *const T,
-    /// From a row to the next.
-    pub(crate) from_row: isize,
-    /// Its place.
     pub(crate) to: *mut T,
-    /// Rows left.
-    pub(crate) rows: usize,
-    /// Rows to copy in each tile.
+    /// From a piece to the next.
+    pub(crate) step: Step,
+    /// From the first piece of a column to that of the next.
+    pub(crate) across: Step,
+    /// Pieces in a column, and how many of them come before the next piece.
+    pub(crate) column: usize,
+    pub(crate) done: usize,
+    /// Pieces left.
+    pub(crate) pieces: usize,
+    /// Pieces to take in each tile.
     pub(crate) in_tile: usize,
-    /// Multiply-adds of a chain before each row.
+    /// Multiply-adds of a chain before each piece.
     pub(crate) gap: usize,
+    /// From a row of a square to the next.
+    pub(crate) square_row: isize,
+}
+
+/// How far apart pieces lie, and their places.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) from: isize,
+    pub(crate) to: isize,
 }
 
 impl<T> Ahead<T> {
     /// Nothing to pack.
-    pub(crate) const NONE: Self =
-        Self { from: std::ptr::null(), from_row: 0, to: std::ptr::null_mut(), rows: 0, in_tile: 0, gap: 0 };
+    pub(crate) const NONE: Self = Self {
+        from: null(),
+        to: null_mut(),
+        step: Step::NONE,
+        across: Step::NONE,
+        column: 0,
+        done: 0,
+        pieces: 0,
+        in_tile: 0,
+        gap: 0,
+        square_row: 0,
+    };
 
-    /// Takes the next `rows` for copied, as far as there are so many; each has `span` elements.
-    pub(crate) fn skip(&mut self, rows: usize, span: usize) {
-        let rows = rows.min(self.rows);
-        self.from = self.from.wrapping_offset(rows as isize * self.from_row);
-        self.to = self.to.wrapping_add(rows * span);
-        self.rows -= rows;
+    /// Takes the next pieces for done, as far as there are so many.
+    pub(crate) fn skip(&mut self, pieces: usize) {
+        for _ in 0..pieces.min(self.pieces) {
+            self.go_on();
+        }
     }
 
-    /// Asks for the next row, of `len` elements.
+    /// Goes on to the next piece.
+    #[inline(always)]
+    fn go_on(&mut self) {
+        let Self { step, across, .. } = *self;
+        self.pieces -= 1;
+        self.done += 1;
+        self.from = self.from.wrapping_offset(step.from);
+        self.to = self.to.wrapping_offset(step.to);
+        if self.done == self.column {
+            self.done = 0;
+            self.from = self.from.wrapping_offset(across.from - self.column as isize * step.from);
+            self.to = self.to.wrapping_offset(across.to - self.column as isize * step.to);
+        }
+    }
+
+    /// Asks for the next piece, a row of `len` elements.
     #[inline(always)]
     pub(super) fn ask_for_row(&mut self, len: usize) {
         prefetch_beyond(self.from, len);
-        self.skip(1, len);
+        self.go_on();
     }
 
-    /// Copies the next row, of `NV` vectors.
+    /// Copies the next piece, a row of `NV` vectors.
     ///
     /// # Safety
     /// There must be one, readable, and its place writable.
@@ -184,13 +221,33 @@ impl<T> Ahead<T> {
     where
         T: Real,
     {
-        prefetch(self.from.wrapping_offset(AHEAD * self.from_row), NV * S::LANES);
+        prefetch(self.from.wrapping_offset(AHEAD * self.step.from), NV * S::LANES);
         for j in 0..NV {
             // SAFETY: passed on from the caller.
             unsafe { s.store(self.to.add(j * S::LANES), s.load(self.from.add(j * S::LANES))) };
         }
-        self.skip(1, NV * S::LANES);
+        self.go_on();
     }
+
+    /// Transposes the next piece, a square whose columns become rows `span` elements apart.
+    ///
+    /// # Safety
+    /// As [`Ahead::copy_row`].
+    #[inline(always)]
+    pub(super) unsafe fn turn_square<S: Transpose<T>>(&mut self, s: S, span: usize)
+    where
+        T: Real,
+    {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            s.turn((self.from, self.square_row), (self.to, span));
+        }
+        self.go_on();
+    }
+}
+
+impl Step {
+    const NONE: Self = Self { from: 0, to: 0 };
 }
 
 /// How many rows before its turn a row of B is asked for: the rows lie far apart, where no hardware prefetcher looks.

@@ -1,8 +1,8 @@
 //! The multiply-adds of a tile, step by step along k.
 
 use super::{
-    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, WHOLE, opaque_here, prefetch_beyond, prefetch_far,
-    read,
+    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, TURN, WHOLE, opaque_here, prefetch_beyond,
+    prefetch_far, read,
 };
 use crate::Real;
 use crate::simd::Simd;
@@ -23,7 +23,7 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     // SAFETY: passed on from the caller.
     unsafe {
         let panel = (NV * S::LANES) as isize;
-        let in_panel = matches!(LOOK, PANEL | PACK) && b_depth == panel;
+        let in_panel = matches!(LOOK, PANEL | PACK | TURN) && b_depth == panel;
         let many = matches!(LOOK, NEAR | ASK) && END == WHOLE && NV > 1 && MR * NV >= MANY_CHAINS;
         if a_depth == 1 && (in_panel || many) {
             // Four steps with one move of each pointer to A: another thread on the same core leaves room for few operations

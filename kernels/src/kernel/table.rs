@@ -45,7 +45,7 @@ macro_rules! kernel_table {
                 $($half: Window<T>,)?
             {
                 #[allow(unused_imports)] // not all sets have halves
-                use $crate::kernel::{ASK, CUT, HALF, NEAR, PACK, PANEL, STREAM, WHOLE};
+                use $crate::kernel::{ASK, CUT, HALF, NEAR, PACK, PANEL, STREAM, TURN, WHOLE};
                 const {
                 &Kernel {
                     lanes: <$token as Simd<T>>::LANES,
@@ -86,7 +86,12 @@ macro_rules! kernel_table {
                         &[tiles::<T, 1, 8, WHOLE, STREAM>],
                     ],
                     panel: &[$(tiles::<T, $two, 2, WHOLE, PANEL>),+],
-                    packing: &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
+                    packing: [
+                        &[$(tiles::<T, $two, 2, WHOLE, PACK>),+],
+                        &[$(tiles::<T, $three, 3, WHOLE, PACK>),+],
+                    ],
+                    turning: &[$(tiles::<T, $three, 3, WHOLE, TURN>),+],
+                    square: [<$square as Transpose<T>>::FEW, <$square as Transpose<T>>::COLUMNS],
                     asking: &[$(tiles::<T, $three, 3, WHOLE, ASK>),+],
                     gather: &[
                         &[
@@ -134,9 +139,10 @@ macro_rules! kernel_table {
             run: &$crate::kernel::Run<'_, T>,
         ) where
             $token: Simd<T>,
+            $square: Transpose<T>,
         {
             // SAFETY: passed on from the caller; the token's `kernel` alone hands this function out.
-            unsafe { $crate::kernel::tiles::<T, $token, MR, NV, END, LOOK>($token(()), run) }
+            unsafe { $crate::kernel::tiles::<T, $token, $square, MR, NV, END, LOOK>(($token(()), $square(())), run) }
         }
 
         /// # Safety

@@ -2,7 +2,7 @@
 
 use std::iter::successors;
 
-use super::{Ahead, Kernel, Later, Multiply, Run};
+use super::{Ahead, Kernel, Later, Multiply, Run, Step};
 use crate::cache::Caches;
 use crate::common::guard::{Edge, Guarded, named};
 use crate::common::{Source, assert_same_bits};
@@ -70,8 +70,72 @@ struct Tiles {
     width: usize,
     span: usize,
     k: usize,
-    /// Whether the rows ahead are packed, not asked for.
-    packs: bool,
+    /// What is done about the strip ahead.
+    looks: Looks,
+}
+
+/// What a kernel does about a strip ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looks {
+    /// Asks for its rows.
+    Asks,
+    /// Copies them.
+    Copies,
+    /// Transposes it, in squares of so many columns and rows.
+    Turns([usize; 2]),
+}
+
+/// A strip of B ahead: `rows` rows of `span` columns, in lines of one or the other, `line` elements apart.
+struct Strip {
+    looks: Looks,
+    rows: usize,
+    span: usize,
+    line: usize,
+}
+
+impl Strip {
+    /// Pieces in a column of pieces, and in all.
+    fn pieces(&self) -> (usize, usize) {
+        match self.looks {
+            Looks::Turns([width, depth]) => (self.rows / depth, self.rows / depth * (self.span / width)),
+            _ => (self.rows, self.rows),
+        }
+    }
+
+    /// The panel that the first `done` pieces of `far` become; NaN where there is none yet.
+    fn panel<T: Real>(&self, far: &[T], done: usize) -> Vec<T> {
+        let (column, pieces) = self.pieces();
+        let mut panel = vec![nan(); self.rows * self.span];
+        for piece in 0..done.min(pieces) {
+            match self.looks {
+                Looks::Asks => {}
+                Looks::Copies => {
+                    panel[piece * self.span..][..self.span].copy_from_slice(&far[piece * self.line..][..self.span]);
+                }
+                Looks::Turns([width, depth]) => {
+                    let (first, row) = (piece / column * width, piece % column * depth);
+                    for (j, k) in (first..first + width).flat_map(|j| (row..row + depth).map(move |k| (j, k))) {
+                        panel[k * self.span + j] = far[j * self.line + k];
+                    }
+                }
+            }
+        }
+        panel
+    }
+
+    /// How it is packed or asked for from `from` to `to`, so many pieces in a tile and after so many steps.
+    fn ahead<T>(&self, from: *const T, to: *mut T, (in_tile, gap): (usize, usize)) -> Ahead<T> {
+        let (column, pieces) = self.pieces();
+        let [span, line] = [self.span, self.line].map(|elements| elements as isize);
+        let (step, across) = match self.looks {
+            Looks::Turns([width, depth]) => {
+                let [width, depth] = [width, depth].map(|elements| elements as isize);
+                (Step { from: depth, to: depth * span }, Step { from: width * line, to: width })
+            }
+            _ => (Step { from: line, to: span }, Step { from: line, to: span }),
+        };
+        Ahead { from, to, step, across, column, done: 0, pieces, in_tile, gap, square_row: line }
+    }
 }
 
 /// `A B + beta C` by the textbook loop; what lies between the rows of C stays. A comes with its two strides, B and C with
@@ -95,18 +159,10 @@ fn textbook<T: Real>(
     product
 }
 
-/// That the rows of `far`, `span` elements and a gap each, are `done`, and that nothing was written to what is `left`.
-fn assert_packed<T: Real>((done, left): (&[T], &[T]), (far, span, gap): (&[T], usize, usize), text: &str) {
-    for (found, expected) in done.chunks(span).zip(far.chunks(span + gap)) {
-        assert_same_bits(found, &expected[..span], || format!("{text} packed"));
-    }
-    assert!(left.iter().all(|x| x.to_f64().is_nan()), "{text}: packed too much");
-}
-
 impl<T: Real> Bench<T> {
-    /// A run of `tiles`, with `ahead` rows to pack or to ask for: how many there are, how many in each tile and after how many steps.
+    /// A run of `tiles`, with `ahead` to pack or to ask for: how many rows, how many pieces in each tile and after how many steps.
     fn check(&mut self, multiply: Multiply<T>, lanes: usize, tiles: Tiles, ahead: [usize; 3]) {
-        let Tiles { down, count, height, width, span, k, packs } = tiles;
+        let Tiles { down, count, height, width, span, k, looks } = tiles;
         let (m, n) = if down { (count * height, width) } else { (height, count * width) };
         let (gap, along_rows) = (self.source.choose(&[0, 0, 3]), self.source.between(0, 1) == 0);
         let (a_row, a_depth) = if along_rows { (k + gap, 1) } else { (1, m + gap) };
@@ -117,21 +173,16 @@ impl<T: Real> Bench<T> {
         let expected = textbook([m, n, k], (&a, a_row, a_depth), (&b, b_depth), beta, (&c, c_row));
         let start = if beta == T::ZERO { vec![nan(); c.len()] } else { c };
         let [rows, in_tile, between] = ahead;
-        let far = self.lines(rows, span, span + gap);
+        let (lines, len) = if matches!(looks, Looks::Turns(_)) { (span, rows) } else { (rows, span) };
+        let (strip, far) = (Strip { looks, rows, span, line: len + gap }, self.lines(lines, len, len + gap));
+        let panel = strip.panel(&far, count * in_tile);
 
         for edge in Edge::BOTH {
             let text = format!("{} {tiles:?} beta {beta} gap {gap} ahead {ahead:?} at its {edge:?}", self.name);
             let [for_a, for_b, for_c, from, to] = &mut self.memory;
             let (found, packed) = (for_c.place(&start, edge), to.place(&vec![nan(); rows * span], edge));
             let steps = |right: usize, below: usize| if down { below as isize } else { right as isize };
-            let strip = Ahead {
-                from: from.place(&far, edge).as_ptr(),
-                from_row: (span + gap) as isize,
-                to: packed.as_mut_ptr(),
-                rows,
-                in_tile,
-                gap: between,
-            };
+            let ahead = strip.ahead(from.place(&far, edge).as_ptr(), packed.as_mut_ptr(), (in_tile, between));
             let (first, next) = (for_a.place(&a, edge).as_ptr(), height * a_row);
             let rows_of_a = Later::rows(first.wrapping_add(next), a_row as isize);
             let run = Run {
@@ -152,13 +203,14 @@ impl<T: Real> Bench<T> {
                 c_tile: steps(width, height * c_row),
                 c_far: count > 1,
                 last: width - (span - lanes),
-                ahead: Some(&strip),
+                ahead: Some(&ahead),
             };
             // SAFETY: the operands are as large as the run says, and the kernel comes from a set that the CPU has.
             named(&text, || unsafe { multiply(&run) });
             assert_c(found, &expected, (c_row, n), &text);
-            let done = if packs { rows.min(count * in_tile) } else { 0 };
-            assert_packed(packed.split_at(done * span), (&far, span, gap), &text);
+            for (row, (found, expected)) in packed.chunks(span).zip(panel.chunks(span)).enumerate() {
+                assert_same_bits(found, expected, || format!("{text} row {row} of the strip ahead"));
+            }
         }
         self.runs += 1;
     }
@@ -168,7 +220,7 @@ impl<T: Real> Bench<T> {
         for k in DEPTHS {
             for count in 1..=3 {
                 for down in [true, false] {
-                    let tiles = Tiles { down, count, height, width, span, k, packs: false };
+                    let tiles = Tiles { down, count, height, width, span, k, looks: Looks::Asks };
                     self.check(multiply, lanes, tiles, [0; 3]);
                 }
             }
@@ -228,23 +280,31 @@ fn looking_ahead_stays_inside<T: Real>() {
         for kernel in tables::<T>(isa) {
             let lanes = kernel.lanes;
             let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes, looking ahead", T::NAME));
-            let packing = (1..).zip(kernel.packing).map(|kernel| (2, true, kernel));
-            let asking = (1..).zip(kernel.asking).map(|kernel| (3, false, kernel));
-            for (vectors, packs, (height, &multiply)) in packing.chain(asking) {
-                for (k, count) in DEPTHS.into_iter().flat_map(|k| (1..=3).map(move |count| (k, count))) {
+            let squares = kernel.square;
+            let packing = (2..).zip(kernel.packing).map(|(vectors, kernels)| (vectors, Looks::Copies, kernels));
+            let turning = (3, Looks::Turns(squares), kernel.turning);
+            let lists = packing.chain([turning, (3, Looks::Asks, kernel.asking)]);
+            let mut found = Vec::new();
+            for (vectors, looks, kernels) in lists {
+                found.push(kernels.len());
+                let runs = (1..).zip(kernels).flat_map(|kernel| DEPTHS.map(|k| (kernel, k)));
+                for (((height, &multiply), k), count) in runs.flat_map(|run| (1..=3).map(move |count| (run, count))) {
                     // As the five loops ask for it, with nothing to do, and with more rows than the tiles come to.
                     for (rows, between) in [(k, count), (0, 1), (k, 1), (2 * k + 1, 1), (k, k + 1)] {
                         let width = vectors * lanes;
-                        let tiles = Tiles { down: true, count, height, width, span: width, k, packs };
+                        let tiles = Tiles { down: true, count, height, width, span: width, k, looks };
                         bench.check(multiply, lanes, tiles, [rows, k / between, between]);
                     }
                 }
             }
-            let (packing, asking) = (kernel.packing.len(), kernel.asking.len());
             // Halves are for the last vector alone, which looks nowhere.
             let is_half = !std::ptr::eq(kernel, crate::gemm::kernel::<T>(isa));
-            assert!(is_half || packing >= 4 && asking >= 3, "{}: {packing} and {asking} kernels", bench.name);
-            assert_eq!(bench.runs, 5 * 3 * DEPTHS.len() * (packing + asking), "{}", bench.name);
+            assert!(
+                is_half || found[0] >= 4 && found[1..].iter().all(|&n| n >= 3),
+                "{}: {found:?} kernels",
+                bench.name
+            );
+            assert_eq!(bench.runs, 5 * 3 * DEPTHS.len() * found.iter().sum::<usize>(), "{}", bench.name);
         }
     }
 }

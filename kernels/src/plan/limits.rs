@@ -28,6 +28,15 @@ pub(super) const FEW_FOR_WIDE: usize = 128;
 /// Up to so many, nor is it if its rows begin where cache lines do and the second level holds all of it.
 pub(super) const SOME_FOR_WIDE: usize = 1024;
 
+/// From so many rows on, wide strips of a B that lies along cache lines are better packed in passing than asked for.
+pub(super) const FEWEST_PASSED: usize = 80;
+/// Up to so many rows, and so many bytes of a column of A, wide strips of B are packed in passing.
+pub(super) const MOST_PASSED: usize = 512;
+pub(super) const PASSED_BYTES: usize = 3072;
+/// From so many rows on, wide strips of a B whose columns are contiguous are transposed in passing, so deep at most.
+pub(super) const TURNED_ROWS: usize = 48;
+pub(super) const TURNED_DEEP: usize = 1024;
+
 /// Up to this many rows, a B that no cache holds is better packed in passing.
 pub(super) const MORE_ROWS: usize = 256;
 

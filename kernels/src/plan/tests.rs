@@ -21,25 +21,57 @@ fn square(n: usize, element: usize) -> Task {
     }
 }
 
+const FAR_THIRD_LEVEL: Caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
+
+/// How wide strips of a B of 512 rows, 512 columns of f32 if `near`, are read: its rows begin with cache lines, or do not.
+fn wide(m: usize, near: bool, b_aligned: bool) -> Reading {
+    let n = if near { 512 } else { 1000 };
+    let task = Task { m, n, b_row: n as isize, b_aligned, b_elements: 512 * n, ..square(512, 4) };
+    task.best_of_b_in_wide_strips(FAR_THIRD_LEVEL)
+}
+
 #[test]
-fn wide_strips_are_read_as_few_rows_or_many_want_them() {
-    let caches = Caches { l1: 48 << 10, l2: 2 << 20, l3: 256 << 20 };
-    let of = |m, n| Task { m, n, b_elements: 512 * n, ..square(512, 4) }.best_of_b_in_wide_strips(caches);
-    let (near, far) = (512, 1024);
-    assert_eq!([128, 129].map(|m| of(m, near)), [Reading::InPlace, Reading::Packed]);
-    assert_eq!([128, 129].map(|m| of(m, far)), [Reading::Streamed, Reading::Packed]);
-    let part = Task { m: 64, n: 416, b_elements: 512 * 3136, ..square(512, 4) };
-    assert_eq!(part.best_of_b_in_wide_strips(caches), Reading::Streamed, "a near part of a far B");
-    assert_eq!(of(1000, 128), Reading::InPlace, "few strips of 256 KiB");
-    let crowded = |m| Task { m, n: 128, ..square(1024, 4) }.best_of_b_in_wide_strips(caches);
-    assert_eq!([128, 129].map(crowded), [Reading::Streamed, Reading::Packed], "rows that share sets");
-    let aligned =
-        |m, n| Task { m, n, b_aligned: true, b_elements: 320 * n, ..square(320, 4) }.best_of_b_in_wide_strips(caches);
-    assert_eq!(aligned(1024, 816), Reading::Streamed, "whole lines of a near B");
-    assert_eq!(aligned(1024, 832), Reading::Packed, "a far B");
-    assert_eq!(aligned(1025, 816), Reading::Packed, "many rows");
-    let scaled = Task { m: 20, b_in_place: false, ..square(512, 4) };
-    assert_eq!(scaled.best_of_b_in_wide_strips(caches), Reading::Packed);
+fn wide_strips_pass_where_rows_hide_their_packing() {
+    use Reading::{InPassing, InPlace, Packed, Streamed};
+    assert_eq!(
+        [25, 128, 129, 512, 513].map(|m| wide(m, true, false)),
+        [InPlace, InPlace, InPassing, InPassing, Packed]
+    );
+    assert_eq!([25, 129, 512, 513].map(|m| wide(m, false, false)), [InPassing, InPassing, InPassing, Packed]);
+    assert_eq!([128, 129, 512, 513].map(|m| wide(m, true, true)), [InPlace, InPassing, InPassing, Streamed]);
+    assert_eq!([25, 79, 80, 513].map(|m| wide(m, false, true)), [Streamed, Streamed, InPassing, Packed]);
+    let doubles = |m| Task { m, ..square(512, 8) }.best_of_b_in_wide_strips(FAR_THIRD_LEVEL);
+    assert_eq!([384, 385].map(doubles), [InPassing, Packed], "3 KiB of a column of A");
+    let transposed = Task { m: 100, a_row: 1, a_depth: 100, b_aligned: true, ..square(1000, 4) };
+    assert_eq!(transposed.best_of_b_in_wide_strips(FAR_THIRD_LEVEL), Streamed, "a transposed A");
+}
+
+#[test]
+fn wide_strips_stay_where_they_lie_near() {
+    use Reading::{InPassing, InPlace, Packed, Streamed};
+    let of = |task: Task| task.best_of_b_in_wide_strips(FAR_THIRD_LEVEL);
+    let part = Task { m: 64, n: 416, b_aligned: true, b_elements: 512 * 3136, ..square(512, 4) };
+    assert_eq!(of(part), Streamed, "a near part of a far B");
+    assert_eq!(of(Task { m: 1000, n: 128, b_elements: 512 * 128, ..square(512, 4) }), InPlace, "few strips of 256 KiB");
+    let crowded = |m| of(Task { m, n: 128, b_aligned: true, ..square(1024, 4) });
+    assert_eq!([64, 128, 600].map(crowded), [Streamed, InPassing, Packed], "rows that share sets");
+    let aligned = |m, n| of(Task { m, n, b_aligned: true, b_elements: 320 * n, ..square(320, 4) });
+    assert_eq!([200, 208].map(|n| aligned(500, n)), [Streamed, InPassing], "256 KiB");
+    assert_eq!([816, 832].map(|n| aligned(1024, n)), [Streamed, Packed], "whole lines of a near B, and of a far one");
+    assert_eq!(aligned(1025, 816), Packed, "many rows");
+    assert_eq!(of(Task { m: 20, b_in_place: false, ..square(512, 4) }), Packed, "scaled");
+}
+
+#[test]
+fn columns_are_transposed_in_passing_where_the_second_level_holds_the_rows() {
+    use Reading::{Packed, Turning};
+    let of = |m, element, a_row| {
+        let task = Task { m, a_row, b_in_place: false, b_columns: true, ..square(1024, element) };
+        task.best_of_b_in_wide_strips(FAR_THIRD_LEVEL)
+    };
+    assert_eq!([47, 48, 511, 512].map(|m| of(m, 4, 1024)), [Packed, Turning, Turning, Packed]);
+    assert_eq!([255, 256].map(|m| of(m, 8, 1024)), [Turning, Packed]);
+    assert_eq!([128, 129].map(|m| of(m, 4, 1)), [Turning, Packed], "a transposed A");
 }
 
 #[test]

@@ -26,9 +26,9 @@ fn in_guarded_rooms(edge: Edge, case: &str, call: impl FnOnce()) -> [usize; 2] {
     LENT.get()
 }
 
-/// One product with both operands packed, and one with B packed in passing, in blocks of the given sizes. Returns how many
+/// One product with both operands packed, and two with B packed in passing, in blocks of the given sizes. Returns how many
 /// rooms for B they were lent.
-fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: Option<Blocks>) -> [usize; 2] {
+fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: Option<Blocks>) -> [usize; 3] {
     // What allows packing in passing comes twice.
     let layouts = [(); 3].map(|()| source.choose(&[0, 0, 2, 2, 1, 3, 4, 5]));
     let a = Matrix::<T>::random(source, (m, k), layouts[0]);
@@ -38,9 +38,9 @@ fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: O
     let beta = source.choose(&[0.0, 1.0, 0.5].map(T::from_f64));
     let mut expected = c.clone();
     reference::gemm(alpha, a.view(), b.view(), beta, expected.view_mut());
-    let mut lent = [0; 2];
+    let mut lent = [0; 3];
     for isa in Isa::available() {
-        let readings = [Reading::Packed, Reading::InPassing].into_iter().enumerate();
+        let readings = [Reading::Packed, Reading::InPassing, Reading::Turning].into_iter().enumerate();
         let order = source.choose(&[None, Some(Order::RowsInside), Some(Order::StripsInside)]);
         let caches = source.choose(&SOME_CACHES);
         for ((way, reading), edge) in readings.flat_map(|reading| Edge::BOTH.map(|edge| (reading, edge))) {
@@ -62,23 +62,24 @@ fn packed_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3], blocks: O
 #[test]
 fn products_stay_inside_the_rooms_they_pack_into() {
     let source = &mut Source::new(7);
-    let (mut packed, mut in_passing) = (0, 0);
+    let (mut packed, mut in_passing, mut turning) = (0, 0, 0);
     for shape in 0..SHAPES {
         // Some are large enough for strips that all rows of A meet one after another, some for blocks of wide strips.
-        let least = [[1, 1, 1], [13, 70, 65], [17, 40, 129]][shape % 3];
+        let least = [[1, 1, 1], [13, 70, 65], [17, 60, 129]][shape % 3];
         let sizes = least.map(|least| source.between(least, least + 70));
         let small = Blocks { mc: source.between(1, 30), kc: source.between(1, 20), nc: source.between(1, 80) };
         for blocks in [None, Some(small)] {
             for lent in [packed_product::<f32>(source, sizes, blocks), packed_product::<f64>(source, sizes, blocks)] {
                 packed += lent[0];
                 in_passing += lent[1];
+                turning += lent[2];
             }
         }
     }
     let most = SHAPES * 2 * 2 * Edge::BOTH.len() * Isa::available().len();
     assert_eq!(packed, most);
     // A layout that forbids it falls back to another reading.
-    assert!(in_passing > most / 4, "{in_passing} of {most}");
+    assert!(in_passing > most / 4 && turning > most / 4, "{in_passing} and {turning} of {most}");
 }
 
 /// A few rows times two columns or more of a B whose columns are contiguous, read column by column. Returns how many rooms for A that took.
@@ -335,7 +336,8 @@ fn asking_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) {
     reference::gemm(T::ONE, a.view(), b.view(), T::ONE, expected.view_mut());
     let mut memory = [&a, &b, &c].map(|matrix| Guarded::<T>::new(matrix.values.len()));
     for (isa, edge) in Isa::available().into_iter().flat_map(|isa| Edge::BOTH.map(|edge| (isa, edge))) {
-        for reading in [None, Some(Reading::Streamed), Some(Reading::InPassing), Some(Reading::Packed)] {
+        let readings = [Reading::Streamed, Reading::InPassing, Reading::Turning, Reading::Packed];
+        for reading in [None].into_iter().chain(readings.map(Some)) {
             let tuning = Tuning { b: reading, caches: SOME_CACHES[1], ..Tuning::on(isa) };
             let case = format!("{} {m}x{n}x{k} {:?} {tuning:?}", T::NAME, b.strides);
             guarded(&mut memory, [&a, &b, &c], (&expected, edge), &case, |a, b, c| {
@@ -348,7 +350,7 @@ fn asking_product<T: Real>(source: &mut Source, [m, n, k]: [usize; 3]) {
 #[test]
 fn products_on_a_large_second_level_stay_inside_their_operands() {
     let source = &mut Source::new(14);
-    for sizes in [[17, 145, 129], [33, 230, 160], [25, 97, 300], [97, 300, 129], [50, 400, 140]] {
+    for sizes in [[17, 145, 129], [33, 230, 160], [25, 97, 300], [97, 300, 129], [50, 400, 140], [300, 250, 280]] {
         asking_product::<f32>(source, sizes);
         asking_product::<f64>(source, sizes);
     }

@@ -203,6 +203,31 @@ macro_rules! squares {
 impl Transpose<f32> for Avx512 {
     squares!(f32, __m512, 16, u16, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, columns_ps);
 
+    const FEW: usize = 4;
+
+    #[inline(always)]
+    unsafe fn turn(self, (from, stride): (*const f32, isize), (to, span): (*mut f32, usize)) {
+        // SAFETY: `self` proves the instructions; the caller vouches for the elements and their places.
+        unsafe {
+            let [a, b] = [0, 1].map(|i| _mm512_loadu_ps(from.offset(i * stride)));
+            let [c, d] = [2, 3].map(|i| _mm512_loadu_ps(from.offset(i * stride)));
+            for (first, [ab, cd]) in [
+                (0, [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)]),
+                (2, [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)]),
+            ] {
+                // Quarter l of vector j: four rows of column 4 l + j.
+                for (j, v) in
+                    [(first, _mm512_shuffle_ps::<0x44>(ab, cd)), (first + 1, _mm512_shuffle_ps::<0xee>(ab, cd))]
+                {
+                    _mm_storeu_ps(to.add(j * span), _mm512_extractf32x4_ps::<0>(v));
+                    _mm_storeu_ps(to.add((4 + j) * span), _mm512_extractf32x4_ps::<1>(v));
+                    _mm_storeu_ps(to.add((8 + j) * span), _mm512_extractf32x4_ps::<2>(v));
+                    _mm_storeu_ps(to.add((12 + j) * span), _mm512_extractf32x4_ps::<3>(v));
+                }
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn load_every_second(self, p: *const f32) -> __m512 {
         // SAFETY: `self` proves the instructions; the second vector ends with the last element that is asked for.
@@ -243,6 +268,24 @@ fn columns_ps(rows: [__m512; 16]) -> [__m512; 16] {
 
 impl Transpose<f64> for Avx512 {
     squares!(f64, __m512d, 8, u8, _mm512_setzero_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, columns_pd);
+
+    #[inline(always)]
+    unsafe fn turn(self, (from, stride): (*const f64, isize), (to, span): (*mut f64, usize)) {
+        // SAFETY: as for f32.
+        unsafe {
+            let (a, b) = (_mm512_loadu_pd(from), _mm512_loadu_pd(from.offset(stride)));
+            // Quarter l of vector j: two rows of column 2 l + j.
+            for (j, v) in [(0, _mm512_unpacklo_pd(a, b)), (1, _mm512_unpackhi_pd(a, b))] {
+                let quarters = _mm512_castpd_ps(v);
+                let to = to.cast::<f32>();
+                let place = |l: usize| 2 * (2 * l + j) * span;
+                _mm_storeu_ps(to.add(place(0)), _mm512_extractf32x4_ps::<0>(quarters));
+                _mm_storeu_ps(to.add(place(1)), _mm512_extractf32x4_ps::<1>(quarters));
+                _mm_storeu_ps(to.add(place(2)), _mm512_extractf32x4_ps::<2>(quarters));
+                _mm_storeu_ps(to.add(place(3)), _mm512_extractf32x4_ps::<3>(quarters));
+            }
+        }
+    }
 
     #[inline(always)]
     unsafe fn load_every_second(self, p: *const f64) -> __m512d {

@@ -155,6 +155,24 @@ pub(crate) trait Transpose<T: Real>: Simd<T> {
         unsafe { self.load_columns(room.as_ptr(), Self::COLUMNS as isize) }
     }
 
+    /// Rows that [`Transpose::turn`] takes.
+    const FEW: usize = 2;
+
+    /// Writes `COLUMNS` neighbours of each of [`Transpose::FEW`] rows, `stride` elements apart, as columns of rows that are `span`
+    /// elements apart.
+    ///
+    /// # Safety
+    /// The elements must be readable, and their places writable.
+    #[inline(always)]
+    unsafe fn turn(self, (from, stride): (*const T, isize), (to, span): (*mut T, usize)) {
+        for k in 0..Self::COLUMNS {
+            for i in 0..Self::FEW {
+                // SAFETY: an element that the caller vouches for.
+                unsafe { *to.add(k * span + i) = *from.offset(i as isize * stride).add(k) };
+            }
+        }
+    }
+
     /// Reads every second element from `p` on, and no further than the last of them.
     ///
     /// # Safety
