@@ -15,6 +15,10 @@ use crate::thin::places;
 use crate::tile::Output;
 use crate::{Finish, Isa, MatMut, MatRef, Parallelism, Real, gemm, team};
 
+mod moves;
+
+pub use moves::moves;
+
 /// Weights that are the sum of a matrix and of updates that it has not taken up yet: `W + moves^T features`.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights<'a, T> {

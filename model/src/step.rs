@@ -33,7 +33,8 @@ pub(crate) struct Steps<T: Real> {
     pending: usize,
     /// x^(h) by sample, for h = 0..=H: `[S, n, d_h]`, of the last steps.
     features: Vec<Room<T>>,
-    /// What the rows of W^(h) move by, by sample, for h = 1..=H: `[S, n, m]`, of the last steps.
+    /// What the rows of W^(h) move by for h = 1..=H, of the last steps: by sample, `[S, n, m]`; or by channel, `[m, n]`, where the weights take
+    /// up each step at once.
     moves: Vec<Room<T>>,
     /// s_h sigma'(W^(h) x^(h-1)) by sample, `[n, m]`, for h = 1..=H; backward turns them into
     /// d f_i / d (W^(h) x_i^(h-1)).
@@ -170,16 +171,13 @@ impl<T: Real> Steps<T> {
 
     /// Turns the slopes of layer h into the derivatives of each sample's output, and finds what its rows move by.
     fn find_moves(&mut self, h: usize, upstream: &[T], residuals: &[T], alpha: T) {
-        let m = upstream.len() / self.samples;
-        let slot = self.pending * upstream.len();
-        for (i, &residual) in residuals.iter().enumerate() {
-            let deltas = &mut self.slopes[h - 1][i * m..][..m];
-            let moves = &mut self.moves[h - 1][slot + i * m..][..m];
-            for ((delta, step), &upstream) in deltas.iter_mut().zip(moves).zip(&upstream[i * m..]) {
-                *delta = *delta * upstream;
-                *step = alpha * (residual * *delta);
-            }
-        }
+        let (n, m) = (self.samples, upstream.len() / self.samples);
+        let moves = &mut self.moves[h - 1][self.pending * n * m..][..n * m];
+        let moves = match self.delay {
+            1 => MatMut::col_major(moves, n, m),
+            _ => MatMut::row_major(moves, n, m),
+        };
+        dense::moves(&mut self.slopes[h - 1], upstream, residuals, alpha, moves.expect("a part of its size"));
     }
 
     /// Lets the weights take up all steps.
@@ -194,9 +192,13 @@ impl<T: Real> Steps<T> {
     fn take_up_layer(&self, network: &mut Network<T>, h: usize, steps: usize) {
         let (rank, parallelism) = (steps * self.samples, network.parallelism());
         let (m, d) = (network.width(), network.channels(h));
-        let moves = MatRef::row_major(&self.moves[h - 1][..rank * m], rank, m).expect("whole rows");
+        let moves = &self.moves[h - 1][..rank * m];
+        let moves = match self.delay {
+            1 => MatRef::row_major(moves, m, rank),
+            _ => MatRef::col_major(moves, m, rank),
+        };
         let features = MatRef::row_major(&self.features[h - 1][..rank * d], rank, d).expect("whole rows");
-        gemm(T::ONE, moves.t(), features, T::ONE, network.matrix_mut(h), parallelism);
+        gemm(T::ONE, moves.expect("whole steps"), features, T::ONE, network.matrix_mut(h), parallelism);
     }
 
     /// Room for `len` numbers, of any value.
