@@ -5,7 +5,7 @@ mod common;
 
 use common::guard::{Edge, Guarded, named};
 use fathom_kernels::Finish;
-use fathom_kernels::dense::{Traces, Weights, backward, forward};
+use fathom_kernels::dense::{Traces, Weights, backward, forward, moves};
 use fathom_kernels::{Activation, MatMut, MatRef, Parallelism, Real, normal, reference};
 
 /// m, d, n and r. Up to 12 samples, products are by sample on some instruction sets.
@@ -123,6 +123,33 @@ fn check_backward<T: Real>(shape @ [m, d, n, r]: [usize; 4], parallelism: Parall
     }
 }
 
+/// By sample, by channel, and with gaps; m beyond the channels that are moved on together.
+fn check_moves<T: Real>([m, n]: [usize; 2], parallelism: Parallelism) {
+    let [slopes, upstream, residuals] = [normals::<T>(7, n * m), normals(8, n * m), normals(9, n)];
+    let alpha = T::from_f64(-0.37);
+    let deltas: Vec<T> = slopes.iter().zip(&upstream).map(|(&slope, &upstream)| slope * upstream).collect();
+    let mut rooms: [Guarded<T>; 3] = std::array::from_fn(|_| Guarded::new(4096.max(3 * n * m)));
+    for (row, col) in [(m, 1), (1, n), (m + 3, 1), (1, n + 2), (2 * m, 2)] {
+        let len = (n - 1) * row + (m - 1) * col + 1;
+        for edge in [Edge::First, Edge::Last] {
+            let text = format!("{} {n}x{m} at {row} and {col} {edge:?}", T::NAME);
+            let [a, b, c] = &mut rooms;
+            let found = a.place(&slopes, edge);
+            let (upstream, to) = (b.place(&upstream, edge), c.place(&vec![T::from_f64(f64::NAN); len], edge));
+            let view = MatMut::strided(&mut *to, n, m, row, col).unwrap();
+            named(&text, || moves(found, upstream, (&residuals, alpha), view, parallelism));
+            assert!(found == deltas, "{text}: the derivatives");
+            let mut written = 0;
+            for (i, r) in (0..n).flat_map(|i| (0..m).map(move |r| (i, r))) {
+                let expected = alpha * (residuals[i] * deltas[i * m + r]);
+                assert!(to[i * row + r * col] == expected, "{text}: sample {i}, row {r}");
+                written += 1;
+            }
+            assert_eq!(to.iter().filter(|x| !x.to_f64().is_nan()).count(), written, "{text}: between the moves");
+        }
+    }
+}
+
 #[test]
 fn a_layer_is_the_textbook_loop_and_what_follows_it_to_the_bit() {
     for threads in [1, 2, 3, 8] {
@@ -135,7 +162,24 @@ fn a_layer_is_the_textbook_loop_and_what_follows_it_to_the_bit() {
                 check_backward::<f32>(shape, parallelism);
                 check_backward::<f64>(shape, parallelism);
             }
+            for shape in [[1, 1], [5, 3], [129, 16], [300, 17], [64, 40], [2100, 33]] {
+                check_moves::<f32>(shape, parallelism);
+                check_moves::<f64>(shape, parallelism);
+            }
         });
+    }
+}
+
+#[test]
+fn moves_of_the_wrong_size_are_refused() {
+    for [deltas, upstream, residuals] in [[5, 6, 2], [6, 5, 2], [6, 6, 3]] {
+        let refused = std::panic::catch_unwind(|| {
+            let (mut deltas, mut to) = (vec![0.0; deltas], [0.0; 6]);
+            let view = MatMut::row_major(&mut to, 2, 3).unwrap();
+            moves(&mut deltas, &vec![0.0; upstream], (&vec![0.0; residuals], 1.0), view, Parallelism::Serial);
+        });
+        let message = *refused.expect_err("refused").downcast::<String>().expect("a text");
+        assert!(message.starts_with("dense: slopes"), "{message}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use fathom_kernels::Finish;
 use fathom_kernels::dense::{self, Traces, Weights};
-use fathom_kernels::{MatMut, MatRef, Real, Room, gemm};
+use fathom_kernels::{MatMut, MatRef, Parallelism, Real, Room, gemm};
 
 use crate::network::Inputs;
 use crate::tangent::columns_gram;
@@ -142,7 +142,7 @@ impl<T: Real> Steps<T> {
         self.upstreams[depth] = Some(top);
         for h in (1..=depth).rev() {
             let upstream = self.upstreams[h].take().expect("every layer leads to the output");
-            self.find_moves(h, &upstream, residuals, alpha);
+            self.find_moves(h, &upstream, (residuals, alpha), network.parallelism());
             if let (Some(reach), true) = (network.architecture().layer(h).skip, h > 1) {
                 self.upstreams[h - reach] = Some(upstream);
             } else {
@@ -170,14 +170,15 @@ impl<T: Real> Steps<T> {
     }
 
     /// Turns the slopes of layer h into the derivatives of each sample's output, and finds what its rows move by.
-    fn find_moves(&mut self, h: usize, upstream: &[T], residuals: &[T], alpha: T) {
+    fn find_moves(&mut self, h: usize, upstream: &[T], scale: (&[T], T), parallelism: Parallelism) {
         let (n, m) = (self.samples, upstream.len() / self.samples);
         let moves = &mut self.moves[h - 1][self.pending * n * m..][..n * m];
         let moves = match self.delay {
             1 => MatMut::col_major(moves, n, m),
             _ => MatMut::row_major(moves, n, m),
         };
-        dense::moves(&mut self.slopes[h - 1], upstream, residuals, alpha, moves.expect("a part of its size"));
+        let moves = moves.expect("a part of its size");
+        dense::moves(&mut self.slopes[h - 1], upstream, scale, moves, parallelism);
     }
 
     /// Lets the weights take up all steps.

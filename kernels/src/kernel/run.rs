@@ -240,6 +240,11 @@ impl<T> Ahead<T> {
     {
         // SAFETY: passed on from the caller.
         unsafe {
+            // The square beside it, a column of squares ahead: where rows begin, the hardware does not see them coming.
+            for i in 0..S::FEW {
+                let row = self.from.wrapping_offset(self.across.from + i as isize * self.square_row);
+                prefetch_far(row, S::COLUMNS);
+            }
             s.turn((self.from, self.square_row), (self.to, span));
         }
         self.go_on();
