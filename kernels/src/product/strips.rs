@@ -5,7 +5,7 @@ use super::{Product, steps};
 use crate::Real;
 use crate::cut::{Cut, Cuts, heights};
 use crate::kernel::{Ahead, Kernel, Later, Run, Step, UNROLL};
-use crate::plan::{Plan, Reading, STREAMS};
+use crate::plan::{Plan, Reading, STREAMS, WIDE};
 use crate::tile::Way;
 
 /// Elements between the panels of B, for the same reason as [`PAD`].
@@ -64,7 +64,7 @@ impl<T: Real> Product<T> {
     /// As [`Product::five_loops`]; `block.room` must have place for the block's strips, and hold them unless they are packed one by one
     /// and this is the `first`.
     pub(super) unsafe fn strip_by_strip(&self, block: &Block<T>, a: &Rows<T>, first: bool) {
-        let asks = block.plan.b == Reading::Streamed;
+        let asks = block.plan.b == Reading::Streamed && block.plan.vectors == WIDE;
         let packs = first && block.plan.packs_by_strips();
         let turns = packs && block.plan.b == Reading::Turning;
         let takes = |cut: &Cut<T>| !cut.is_edge() && cut.vectors == block.plan.vectors;
