@@ -193,23 +193,29 @@ impl<T> Ahead<T> {
     /// Goes on to the next piece.
     #[inline(always)]
     fn go_on(&mut self) {
-        let Self { step, across, .. } = *self;
-        self.pieces -= 1;
+        self.go_along();
         self.done += 1;
-        self.from = self.from.wrapping_offset(step.from);
-        self.to = self.to.wrapping_offset(step.to);
         if self.done == self.column {
+            let Self { step, across, column, .. } = *self;
             self.done = 0;
-            self.from = self.from.wrapping_offset(across.from - self.column as isize * step.from);
-            self.to = self.to.wrapping_offset(across.to - self.column as isize * step.to);
+            self.from = self.from.wrapping_offset(across.from - column as isize * step.from);
+            self.to = self.to.wrapping_offset(across.to - column as isize * step.to);
         }
+    }
+
+    /// As [`Ahead::go_on`], where all pieces are in one column.
+    #[inline(always)]
+    fn go_along(&mut self) {
+        self.pieces -= 1;
+        self.from = self.from.wrapping_offset(self.step.from);
+        self.to = self.to.wrapping_offset(self.step.to);
     }
 
     /// Asks for the next piece, a row of `len` elements.
     #[inline(always)]
     pub(super) fn ask_for_row(&mut self, len: usize) {
         prefetch_beyond(self.from, len);
-        self.go_on();
+        self.go_along();
     }
 
     /// Copies the next piece, a row of `NV` vectors.
@@ -226,7 +232,7 @@ impl<T> Ahead<T> {
             // SAFETY: passed on from the caller.
             unsafe { s.store(self.to.add(j * S::LANES), s.load(self.from.add(j * S::LANES))) };
         }
-        self.go_on();
+        self.go_along();
     }
 
     /// Transposes the next piece, a square whose columns become rows `span` elements apart.
