@@ -90,10 +90,10 @@ pub struct Kernel<T: 'static> {
     pub(crate) panel: &'static [Multiply<T>],
     /// `packing[NV - 2][MR - 1]`: for strips of whole vectors that are packed while the one before them is multiplied.
     pub(crate) packing: [&'static [Multiply<T>]; 2],
-    /// `turning[MR - 1]`: three whole vectors wide, for strips that are transposed meanwhile, in squares of so many columns of B and
-    /// rows.
+    /// `turning[MR - 1]`: three whole vectors wide, for strips that are transposed meanwhile.
     pub(crate) turning: &'static [Multiply<T>],
-    pub(crate) square: [usize; 2],
+    /// Columns and rows of B that they transpose at once.
+    pub(crate) turned: [usize; 2],
     /// `asking[MR - 1]`: three whole vectors wide, for strips that are asked for while the one before them is multiplied.
     pub(crate) asking: &'static [Multiply<T>],
     /// `gather[NV - 1][MR - 1]`: for tiles whose rows lie anywhere; see [`gather`].
@@ -213,7 +213,7 @@ pub(crate) unsafe fn tiles<T, S, P, const MR: usize, const NV: usize, const END:
                     steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut acc);
                     match LOOK {
                         PACK => ahead.copy_row::<S, NV>(s),
-                        TURN => ahead.turn_square(square, NV * S::LANES),
+                        TURN => ahead.turn_piece(square, NV * S::LANES),
                         _ => {
                             ahead.ask_for_row(NV * S::LANES);
                             ask_for_rows::<T, MR>(&a, &rows);
@@ -380,7 +380,7 @@ pub(crate) const NEAR: u8 = 0;
 pub(crate) const PACK: u8 = 1;
 /// The strips further right, which are read in place from far away, are asked for.
 pub(crate) const STREAM: u8 = 2;
-/// Squares of another strip are transposed: see [`Ahead`].
+/// Pieces of another strip are transposed: see [`Ahead`].
 pub(crate) const TURN: u8 = 5;
 /// Nothing, and B is a panel.
 pub(crate) const PANEL: u8 = 3;

@@ -414,10 +414,10 @@ impl Plan {
         let strip = vectors * kernel.lanes;
         let streamed = b == Reading::Streamed;
         // Whether each wide strip is asked for or packed while the one before it meets all rows.
-        let passes = wide && matches!(b, Reading::Streamed | Reading::InPassing | Reading::Turning);
+        let by_strips = wide && matches!(b, Reading::Streamed | Reading::InPassing | Reading::Turning);
         let rows_ahead = streamed && (4..=task.most_few(caches)).contains(&m) && tall >= TALL;
 
-        let strips_inside = !passes && (streamed || task.strips_inside(caches, tall, strip));
+        let strips_inside = !by_strips && (streamed || task.strips_inside(caches, tall, strip));
         let order = order.unwrap_or(if strips_inside { Order::StripsInside } else { Order::RowsInside });
         let streams = order == Order::StripsInside && tall < TALL && k > SHORT;
         let shape = (tall, vectors.max(2) * kernel.lanes);
@@ -430,7 +430,7 @@ impl Plan {
         let a_possible = |reading| reading == Reading::Packed || reading == Reading::InPlace && task.a_in_place;
         let a = [a_forced.unwrap_or(a_wish), a_wish].into_iter().find(|&r| a_possible(r)).unwrap_or(Reading::Packed);
 
-        let most = blocks.unwrap_or(match passes && order == Order::RowsInside {
+        let most = blocks.unwrap_or(match by_strips && order == Order::RowsInside {
             true if streamed => Blocks::for_asking(caches, element, k, (tall, task.b_row)),
             true => Blocks::for_passing(k, task.most_passed(b)),
             false => task.blocks(caches, (a, b), usual, shape, streams),

@@ -138,7 +138,7 @@ impl<T> Clone for Later<T> {
 impl<T> Copy for Later<T> {}
 
 /// A strip of B to be packed, or asked for, while another is multiplied: its lines come from far away, and the multiply-adds hide the
-/// wait. It is cut into pieces, in columns of so many: rows of the strip, all in one column, or squares of it that are transposed.
+/// wait. It is cut into pieces, in columns of so many: rows of the strip, all in one column, or parts of a few columns of B that are transposed.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<T> {
     /// The next piece, and its place.
@@ -157,8 +157,8 @@ pub(crate) struct Ahead<T> {
     pub(crate) in_tile: usize,
     /// Multiply-adds of a chain before each piece.
     pub(crate) gap: usize,
-    /// From a row of a square to the next.
-    pub(crate) square_row: isize,
+    /// From a column of B to the next, where pieces are transposed.
+    pub(crate) b_column: isize,
 }
 
 /// How far apart pieces lie, and their places.
@@ -180,7 +180,7 @@ impl<T> Ahead<T> {
         pieces: 0,
         in_tile: 0,
         gap: 0,
-        square_row: 0,
+        b_column: 0,
     };
 
     /// Takes the next pieces for done, as far as there are so many.
@@ -235,23 +235,23 @@ impl<T> Ahead<T> {
         self.go_along();
     }
 
-    /// Transposes the next piece, a square whose columns become rows `span` elements apart.
+    /// Transposes the next piece, [`Transpose::FEW`] columns of B, into rows `span` elements apart.
     ///
     /// # Safety
     /// As [`Ahead::copy_row`].
     #[inline(always)]
-    pub(super) unsafe fn turn_square<S: Transpose<T>>(&mut self, s: S, span: usize)
+    pub(super) unsafe fn turn_piece<S: Transpose<T>>(&mut self, s: S, span: usize)
     where
         T: Real,
     {
         // SAFETY: passed on from the caller.
         unsafe {
-            // The square beside it, a column of squares ahead: where rows begin, the hardware does not see them coming.
+            // The piece beside it, whose turn comes a column of pieces later: where columns of B begin, the hardware does not see them coming.
             for i in 0..S::FEW {
-                let row = self.from.wrapping_offset(self.across.from + i as isize * self.square_row);
-                prefetch_far(row, S::COLUMNS);
+                let next = self.from.wrapping_offset(self.across.from + i as isize * self.b_column);
+                prefetch_far(next, S::COLUMNS);
             }
-            s.turn((self.from, self.square_row), (self.to, span));
+            s.turn((self.from, self.b_column), (self.to, span));
         }
         self.go_on();
     }

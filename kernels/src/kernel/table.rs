@@ -91,7 +91,7 @@ macro_rules! kernel_table {
                         &[$(tiles::<T, $three, 3, WHOLE, PACK>),+],
                     ],
                     turning: &[$(tiles::<T, $three, 3, WHOLE, TURN>),+],
-                    square: [<$square as Transpose<T>>::FEW, <$square as Transpose<T>>::COLUMNS],
+                    turned: [<$square as Transpose<T>>::FEW, <$square as Transpose<T>>::COLUMNS],
                     asking: &[$(tiles::<T, $three, 3, WHOLE, ASK>),+],
                     gather: &[
                         &[

@@ -220,9 +220,8 @@ fn looking_ahead_stays_inside<T: Real>() {
         for kernel in tables::<T>(isa) {
             let lanes = kernel.lanes;
             let bench = &mut Bench::<T>::new(format!("{} {isa} {lanes} lanes, looking ahead", T::NAME));
-            let squares = kernel.square;
             let packing = (2..).zip(kernel.packing).map(|(vectors, kernels)| (vectors, Looks::Copies, kernels));
-            let turning = (3, Looks::Turns(squares), kernel.turning);
+            let turning = (3, Looks::Turns(kernel.turned), kernel.turning);
             let lists = packing.chain([turning, (3, Looks::Asks, kernel.asking)]);
             let mut found = Vec::new();
             for (vectors, looks, kernels) in lists {

@@ -124,7 +124,7 @@ impl<T: Real> Product<T> {
         let tiles = a.parts().map(|part| part.count.div_ceil(most)).sum::<usize>();
         let strip = Ahead { from: self.source(block, j), to: block.panel(j), ..Ahead::NONE };
         match block.plan.b {
-            Reading::Turning => self.squares_ahead(strip, block.len, tiles, cut),
+            Reading::Turning => self.turned_ahead(strip, block.len, tiles, cut),
             _ => {
                 // Asking need not be complete, and steps are unrolled.
                 let asks = block.plan.b == Reading::Streamed;
@@ -137,21 +137,21 @@ impl<T: Real> Product<T> {
     }
 
     /// A strip, `len` deep, that is transposed while `tiles` tiles are multiplied.
-    fn squares_ahead(&self, strip: Ahead<T>, len: usize, tiles: usize, cut: &Cut<T>) -> Ahead<T> {
-        let [width, depth] = cut.kernel.square;
-        let (column, square_row) = (len / depth, self.b.along.inner_stride());
+    fn turned_ahead(&self, strip: Ahead<T>, len: usize, tiles: usize, cut: &Cut<T>) -> Ahead<T> {
+        let [width, depth] = cut.kernel.turned;
+        let (column, b_column) = (len / depth, self.b.along.inner_stride());
         let pieces = column * (cut.span() / width);
         let in_tile = pieces.div_ceil(tiles).max(1);
         let gap = len / in_tile;
         Ahead {
             step: Step { from: depth as isize, to: (depth * cut.span()) as isize },
-            across: Step { from: width as isize * square_row, to: width as isize },
+            across: Step { from: width as isize * b_column, to: width as isize },
             column,
             pieces,
             in_tile,
             // Steps are unrolled.
             gap: if gap > UNROLL { gap / UNROLL * UNROLL } else { gap },
-            square_row,
+            b_column,
             ..strip
         }
     }
@@ -162,7 +162,7 @@ impl<T: Real> Product<T> {
     /// As [`Product::pack_strip`].
     unsafe fn pack_rest(&self, block: &Block<T>, ahead: &Ahead<T>, (j, cut): (usize, &Cut<T>)) {
         let [width, depth] = match block.plan.b {
-            Reading::Turning => cut.kernel.square,
+            Reading::Turning => cut.kernel.turned,
             _ => [cut.span(), 1],
         };
         let columns = cut.span() / width;

@@ -11,7 +11,7 @@ pub(super) enum Looks {
     Asks,
     /// Copies them.
     Copies,
-    /// Transposes it, in squares of so many columns and rows.
+    /// Transposes it, in pieces of so many columns and rows.
     Turns([usize; 2]),
 }
 
@@ -64,6 +64,6 @@ impl Strip {
             }
             _ => (Step { from: line, to: span }, Step { from: line, to: span }),
         };
-        Ahead { from, to, step, across, column, done: 0, pieces, in_tile, gap, square_row: line }
+        Ahead { from, to, step, across, column, done: 0, pieces, in_tile, gap, b_column: line }
     }
 }
