@@ -184,10 +184,16 @@ impl<T> Ahead<T> {
     };
 
     /// Takes the next pieces for done, as far as there are so many.
+    #[inline(always)]
     pub(crate) fn skip(&mut self, pieces: usize) {
-        for _ in 0..pieces.min(self.pieces) {
-            self.go_on();
-        }
+        let pieces = pieces.min(self.pieces);
+        let Self { step, across, column, .. } = *self;
+        let columns = (self.done + pieces).checked_div(column).unwrap_or(0);
+        self.pieces -= pieces;
+        self.done += pieces - columns * column;
+        let [pieces, columns, column] = [pieces, columns, column].map(|n| n as isize);
+        self.from = self.from.wrapping_offset(pieces * step.from + columns * (across.from - column * step.from));
+        self.to = self.to.wrapping_offset(pieces * step.to + columns * (across.to - column * step.to));
     }
 
     /// Goes on to the next piece.
