@@ -39,8 +39,8 @@ pub(crate) use opaque::{opaque, opaque_here};
 use prefetch::{NextTile, prefetch_beyond};
 pub(crate) use prefetch::{prefetch, prefetch_far};
 pub(crate) use run::{Ahead, Later, Run, Step};
-pub(crate) use steps::UNROLL;
-use steps::steps;
+pub(crate) use steps::{ASKING, UNROLL};
+use steps::{asking_steps, steps};
 pub(crate) use table::{kernel_table, last};
 
 #[cfg(target_arch = "x86_64")]
@@ -201,23 +201,36 @@ pub(crate) unsafe fn tiles<T, S, P, const MR: usize, const NV: usize, const END:
         let mut c_later = NextTile::new::<MR>((c_next, c_row), NV * S::LANES, left > 0 && run.c_far);
         // SAFETY: the tile is the caller's.
         let mut acc = unsafe { start::<T, S, MR, NV, END>(s, beta, (c_tile, c_row), ends) };
-        let mut a = groups::<T, MR>(a_tile, a_row);
+        let mut a = groups::<T, MR, LOOK>(a_tile, a_row);
         let mut b = b_tile;
         let mut left = k;
         let mut asked = later;
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
-            if matches!(LOOK, PACK | TURN | ASK) {
+            if LOOK == ASK {
+                let mut lines = ahead.lines();
+                let mut pieces = ahead.in_tile.min(ahead.pieces).min(k / ASKING);
+                left -= pieces * ASKING;
+                while pieces > 0 {
+                    let now = pieces.min(2);
+                    let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, ends));
+                    asking_steps::<T, S, MR, NV, END>(s, now, of_a, of_b, &mut lines, &mut acc);
+                    for _ in 0..now {
+                        ahead.ask_for_rows(NV * S::LANES);
+                    }
+                    pieces -= now;
+                    for _ in 0..2 * ASKING / Later::<T>::STRETCH {
+                        asked.ask::<MR>();
+                    }
+                    c_later.ask();
+                }
+            } else if matches!(LOOK, PACK | TURN) {
                 for _ in 0..ahead.in_tile.min(ahead.pieces) {
                     let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));
                     steps::<T, S, MR, NV, END, LOOK>(s, ahead.gap, of_a, of_b, &mut acc);
                     match LOOK {
                         PACK => ahead.copy_row::<S, NV>(s),
-                        TURN => ahead.turn_piece(square, NV * S::LANES),
-                        _ => {
-                            ahead.ask_for_row(NV * S::LANES);
-                            ask_for_rows::<T, MR>(&a, &rows);
-                        }
+                        _ => ahead.turn_piece(square, NV * S::LANES),
                     }
                     left -= ahead.gap;
                     asked.ask::<MR>();
@@ -244,21 +257,13 @@ pub(crate) unsafe fn tiles<T, S, P, const MR: usize, const NV: usize, const END:
 
 /// The first rows of the groups of a tile's rows of A.
 #[inline(always)]
-fn groups<T, const MR: usize>(a_tile: *const T, a_row: isize) -> [*const T; MAX_GROUPS] {
+fn groups<T, const MR: usize, const LOOK: u8>(a_tile: *const T, a_row: isize) -> [*const T; MAX_GROUPS] {
     let mut a = [a_tile; MAX_GROUPS];
-    for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(GROUP)).skip(1) {
-        let row = a_tile.wrapping_offset((g * GROUP) as isize * a_row);
+    for (g, a) in a.iter_mut().enumerate().take(MR.div_ceil(group(LOOK))).skip(1) {
+        let row = a_tile.wrapping_offset((g * group(LOOK)) as isize * a_row);
         *a = row.with_addr(opaque(row.addr() as isize) as usize);
     }
     a
-}
-
-/// Asks for the next line of each of a tile's rows of A.
-#[inline(always)]
-fn ask_for_rows<T, const MR: usize>(a: &[*const T; MAX_GROUPS], rows: &[isize; GROUP]) {
-    for i in 0..MR {
-        prefetch(a[i / GROUP].wrapping_offset(rows[i % GROUP]).wrapping_add(Later::<T>::STRETCH), 1);
-    }
 }
 
 /// Which lanes of the last vector are in the tile, for vectors of either length.
@@ -363,7 +368,15 @@ pub(crate) unsafe fn finish<T: Real, S: Simd<T>, const MR: usize, const NV: usiz
     }
 }
 
-/// Rows of A that share a pointer, and the most pointers.
+/// Rows of A that share a pointer: fewer where the strip ahead needs registers, too.
+const fn group(look: u8) -> usize {
+    match look {
+        PACK | TURN | ASK => 4,
+        _ => GROUP,
+    }
+}
+
+/// The most rows that share a pointer, and the most pointers.
 const GROUP: usize = 6;
 const MAX_GROUPS: usize = 4;
 

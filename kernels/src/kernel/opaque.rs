@@ -26,3 +26,9 @@ opaque! {
     /// `x`, which is not known before this place: what follows from it is computed where it is used.
     opaque_here, nomem, nostack, preserves_flags
 }
+
+/// A pointer of which the compiler sees no relation to others, so that it keeps offsets from it rather than many pointers.
+#[inline(always)]
+pub(super) fn unseen<T>(p: *const T) -> *const T {
+    p.with_addr(opaque_here(p.addr() as isize) as usize)
+}

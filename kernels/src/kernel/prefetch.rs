@@ -1,5 +1,6 @@
 //! Asking for cache lines before their turn.
 
+use super::opaque::unseen;
 use crate::cache::LINE;
 
 /// Asks for the cache lines of `len` elements at `p`, which need not be there.
@@ -91,5 +92,38 @@ impl<T> NextTile<T> {
             self.row = self.row.wrapping_offset(self.c_row);
         }
         self.left -= 1;
+    }
+}
+
+/// The lines of rows that are three vectors long, wherever they begin: four of each row, to be asked for one by one. All at once, they
+/// would keep the steps waiting for their own.
+pub(super) struct Lines<T> {
+    /// The first of the next two.
+    next: *const T,
+    /// From these two to the next, and from those on.
+    on: [isize; 2],
+}
+
+impl<T> Lines<T> {
+    const LEN: usize = LINE / size_of::<T>();
+
+    /// Those of rows from `first` on, `step` elements apart.
+    #[inline(always)]
+    pub(super) fn of(first: *const T, step: isize) -> Self {
+        let two = 2 * Self::LEN as isize;
+        Self { next: first, on: [two, step - two] }
+    }
+
+    /// Asks for line `i` of the next two.
+    #[inline(always)]
+    pub(super) fn ask(&self, i: usize) {
+        ask(self.next.wrapping_add(i * Self::LEN));
+    }
+
+    /// Goes on to the two after them.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self) {
+        self.next = unseen(self.next.wrapping_offset(self.on[0]));
+        self.on.swap(0, 1);
     }
 }

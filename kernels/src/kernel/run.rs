@@ -2,7 +2,8 @@
 
 use std::ptr::{null, null_mut};
 
-use super::{prefetch, prefetch_beyond, prefetch_far};
+use super::prefetch::Lines;
+use super::{prefetch, prefetch_far};
 use crate::Real;
 use crate::cache::LINE;
 use crate::simd::{Simd, Transpose};
@@ -139,6 +140,7 @@ impl<T> Copy for Later<T> {}
 
 /// A strip of B to be packed, or asked for, while another is multiplied: its lines come from far away, and the multiply-adds hide the
 /// wait. It is cut into pieces, in columns of so many: rows of the strip, all in one column, or parts of a few columns of B that are transposed.
+/// A piece that is asked for may be several rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<T> {
     /// The next piece, and its place.
@@ -155,10 +157,13 @@ pub(crate) struct Ahead<T> {
     pub(crate) pieces: usize,
     /// Pieces to take in each tile.
     pub(crate) in_tile: usize,
-    /// Multiply-adds of a chain before each piece.
+    /// Multiply-adds of a chain before each piece, unless it is asked for.
     pub(crate) gap: usize,
     /// From a column of B to the next, where pieces are transposed.
     pub(crate) b_column: isize,
+    /// Rows of a piece that is asked for; and from a row of B to the next.
+    pub(crate) rows: usize,
+    pub(crate) b_row: isize,
 }
 
 /// How far apart pieces lie, and their places.
@@ -181,6 +186,8 @@ impl<T> Ahead<T> {
         in_tile: 0,
         gap: 0,
         b_column: 0,
+        rows: 0,
+        b_row: 0,
     };
 
     /// Takes the next pieces for done, as far as there are so many.
@@ -190,7 +197,7 @@ impl<T> Ahead<T> {
         let Self { step, across, column, .. } = *self;
         let columns = (self.done + pieces).checked_div(column).unwrap_or(0);
         self.pieces -= pieces;
-        self.done += pieces - columns * column;
+        self.done = self.done + pieces - columns * column;
         let [pieces, columns, column] = [pieces, columns, column].map(|n| n as isize);
         self.from = self.from.wrapping_offset(pieces * step.from + columns * (across.from - column * step.from));
         self.to = self.to.wrapping_offset(pieces * step.to + columns * (across.to - column * step.to));
@@ -217,10 +224,18 @@ impl<T> Ahead<T> {
         self.to = self.to.wrapping_offset(self.step.to);
     }
 
-    /// Asks for the next piece, a row of `len` elements.
+    /// The lines of the next piece's first row, and of those after it.
     #[inline(always)]
-    pub(super) fn ask_for_row(&mut self, len: usize) {
-        prefetch_beyond(self.from, len);
+    pub(super) fn lines(&self) -> Lines<T> {
+        Lines::of(self.from, self.step.from)
+    }
+
+    /// Asks for the rows of the next piece, `len` elements each, but for the first.
+    #[inline(always)]
+    pub(super) fn ask_for_rows(&mut self, len: usize) {
+        for row in 1..self.rows as isize {
+            prefetch(self.from.wrapping_offset(row * self.b_row), len);
+        }
         self.go_along();
     }
 

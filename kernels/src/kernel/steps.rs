@@ -1,8 +1,10 @@
 //! The multiply-adds of a tile, step by step along k.
 
+use super::opaque::unseen;
+use super::prefetch::Lines;
 use super::{
-    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, TURN, WHOLE, opaque_here, prefetch_beyond,
-    prefetch_far, read,
+    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, TURN, WHOLE, group, prefetch_beyond, prefetch_far,
+    read,
 };
 use crate::Real;
 use crate::simd::Simd;
@@ -35,10 +37,10 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                         // So that no vector is read before its step.
                         *b = unseen(*b);
                     }
-                    step::<T, S, MR, NV, END>(s, (a, rows, u), *b, ends, acc);
+                    step::<T, S, MR, NV, END, LOOK>(s, (a, rows, u), *b, ends, acc);
                     *b = b.wrapping_offset(if in_panel { panel } else { b_depth });
                 }
-                for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+                for a in a.iter_mut().take(MR.div_ceil(group(LOOK))) {
                     *a = unseen(a.wrapping_add(UNROLL));
                 }
                 left -= UNROLL;
@@ -50,20 +52,19 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
                 if LOOK == ASK {
                     prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
                 }
-                let groups = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
-                step::<T, S, MR, NV, END>(s, (&groups, &std::array::from_fn(|i| i as isize), 0), *b, ends, acc);
+                step_of_neighbours::<T, S, MR, NV, END, LOOK>(s, first, *b, ends, acc);
                 first = first.wrapping_offset(a_depth);
                 *b = b.wrapping_offset(b_depth);
             }
-            *a = std::array::from_fn(|g| first.wrapping_add(g * GROUP));
+            *a = neighbours::<T, LOOK>(first);
             left = 0;
         }
         for _ in 0..left {
             if LOOK == STREAM {
                 prefetch_far(b.wrapping_offset(b_later), NV * S::LANES);
             }
-            step::<T, S, MR, NV, END>(s, (a, rows, 0), *b, ends, acc);
-            for a in a.iter_mut().take(MR.div_ceil(GROUP)) {
+            step::<T, S, MR, NV, END, LOOK>(s, (a, rows, 0), *b, ends, acc);
+            for a in a.iter_mut().take(MR.div_ceil(group(LOOK))) {
                 *a = unseen(a.wrapping_offset(a_depth));
             }
             *b = b.wrapping_offset(b_depth);
@@ -71,11 +72,70 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     }
 }
 
-/// A pointer of which the compiler sees no relation to others, so that it keeps offsets from it rather than many pointers.
+/// As [`steps`], [`ASKING`] of them for each of `pieces` rows of the strip ahead, whose `lines` are asked for meanwhile.
+///
+/// # Safety
+/// As [`steps`].
 #[inline(always)]
-fn unseen<T>(p: *const T) -> *const T {
-    p.with_addr(opaque_here(p.addr() as isize) as usize)
+pub(super) unsafe fn asking_steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+    s: S,
+    pieces: usize,
+    (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
+    (b, b_depth, ends): (&mut *const T, isize, Ends<T, S>),
+    lines: &mut Lines<T>,
+    acc: &mut [[S::Vector; NV]; MR],
+) {
+    let times = ASKING / UNROLL * pieces;
+    // SAFETY: passed on from the caller.
+    unsafe {
+        if a_depth == 1 {
+            for _ in 0..times {
+                for u in 0..UNROLL {
+                    look_around::<T, S, NV>((b, b_depth), lines, u);
+                    step::<T, S, MR, NV, END, ASK>(s, (a, rows, u), *b, ends, acc);
+                    *b = b.wrapping_offset(b_depth);
+                }
+                for a in a.iter_mut().take(MR.div_ceil(group(ASK))) {
+                    *a = unseen(a.wrapping_add(UNROLL));
+                }
+                lines.go_on();
+            }
+        } else if a_row == 1 {
+            let mut first = a[0];
+            for _ in 0..times {
+                for u in 0..UNROLL {
+                    look_around::<T, S, NV>((b, b_depth), lines, u);
+                    step_of_neighbours::<T, S, MR, NV, END, ASK>(s, first, *b, ends, acc);
+                    first = first.wrapping_offset(a_depth);
+                    *b = b.wrapping_offset(b_depth);
+                }
+                lines.go_on();
+            }
+            *a = neighbours::<T, ASK>(first);
+        } else {
+            for _ in 0..times {
+                steps::<T, S, MR, NV, END, ASK>(s, UNROLL, (a, rows, a_row, a_depth), (b, b_depth, 0, ends), acc);
+                lines.ask(0);
+                lines.ask(1);
+                lines.go_on();
+            }
+        }
+    }
 }
+
+/// What is asked for before step `u` of [`UNROLL`].
+#[inline(always)]
+fn look_around<T: Real, S: Simd<T>, const NV: usize>((b, b_depth): (&mut *const T, isize), lines: &Lines<T>, u: usize) {
+    prefetch_beyond(b.wrapping_offset(SOON * b_depth), NV * S::LANES);
+    if u.is_multiple_of(2) {
+        lines.ask(u / 2);
+    }
+    // So that no vector is read before its step.
+    *b = unseen(*b);
+}
+
+/// Steps in which the lines of a row of the strip ahead are asked for.
+pub(crate) const ASKING: usize = 2 * UNROLL;
 
 /// From so many chains on, loops for operands that lie well are worth their code and the time to compile it.
 const MANY_CHAINS: usize = 18;
@@ -91,7 +151,7 @@ pub(crate) const UNROLL: usize = 4;
 /// # Safety
 /// The elements of A and B must be readable.
 #[inline(always)]
-unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
     s: S,
     (a, rows, ahead): (&[*const T; MAX_GROUPS], &[isize; GROUP], usize),
     b: *const T,
@@ -105,10 +165,10 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END:
             *v = read::<T, S, NV, END>(s, b, j, ends);
         }
         // In groups, so that the compiler unrolls all of it: accumulators that are indexed at run time lie in memory.
-        for g in 0..MR.div_ceil(GROUP) {
+        for g in 0..MR.div_ceil(group(LOOK)) {
             let a = a[g].wrapping_add(ahead);
-            for (r, &row) in rows.iter().enumerate() {
-                let i = g * GROUP + r;
+            for (r, &row) in rows.iter().enumerate().take(group(LOOK)) {
+                let i = g * group(LOOK) + r;
                 if i < MR {
                     let ai = *a.offset(row);
                     let (ai, low) = if END == HALF { s.splats(ai) } else { (s.splat(ai), s.narrow().splat(T::ZERO)) };
@@ -123,4 +183,30 @@ unsafe fn step<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END:
             }
         }
     }
+}
+
+/// [`step`] where the elements that it needs of A are neighbours, from `first` on.
+///
+/// # Safety
+/// As [`step`].
+#[inline(always)]
+unsafe fn step_of_neighbours<T, S, const MR: usize, const NV: usize, const END: u8, const LOOK: u8>(
+    s: S,
+    first: *const T,
+    b: *const T,
+    ends: Ends<T, S>,
+    acc: &mut [[S::Vector; NV]; MR],
+) where
+    T: Real,
+    S: Simd<T>,
+{
+    let rows = std::array::from_fn(|i| i as isize);
+    // SAFETY: passed on from the caller.
+    unsafe { step::<T, S, MR, NV, END, LOOK>(s, (&neighbours::<T, LOOK>(first), &rows, 0), b, ends, acc) }
+}
+
+/// The first rows of the groups where all rows are neighbours.
+#[inline(always)]
+fn neighbours<T, const LOOK: u8>(first: *const T) -> [*const T; MAX_GROUPS] {
+    std::array::from_fn(|g| first.wrapping_add(g * group(LOOK)))
 }

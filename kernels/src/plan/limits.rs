@@ -29,7 +29,7 @@ pub(super) const FEW_FOR_WIDE: usize = 128;
 pub(super) const SOME_FOR_WIDE: usize = 1024;
 
 /// From so many rows on, wide strips of a B that lies along cache lines are better packed in passing than asked for.
-pub(super) const FEWEST_PASSED: usize = 80;
+pub(super) const FEWEST_PASSED: usize = 56;
 /// Up to so many rows, and so many bytes of a column of A, wide strips of B are packed in passing.
 pub(super) const MOST_PASSED: usize = 512;
 pub(super) const PASSED_BYTES: usize = 3072;

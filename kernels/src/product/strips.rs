@@ -4,7 +4,7 @@ use super::rows::{PAD, Rows};
 use super::{Product, steps};
 use crate::Real;
 use crate::cut::{Cut, Cuts, heights};
-use crate::kernel::{Ahead, Kernel, Later, Run, Step, UNROLL};
+use crate::kernel::{ASKING, Ahead, Kernel, Later, Run, Step, UNROLL};
 use crate::plan::{Plan, Reading, STREAMS, WIDE};
 use crate::tile::Way;
 
@@ -125,12 +125,20 @@ impl<T: Real> Product<T> {
         let strip = Ahead { from: self.source(block, j), to: block.panel(j), ..Ahead::NONE };
         match block.plan.b {
             Reading::Turning => self.turned_ahead(strip, block.len, tiles, cut),
+            Reading::Streamed => {
+                let most = (block.len / ASKING).max(1);
+                let rows = block.len.div_ceil(most * tiles);
+                let pieces = block.len / rows;
+                let b_row = self.b.depth.inner_stride();
+                let step = Step { from: rows as isize * b_row, to: 0 };
+                let in_tile = pieces.div_ceil(tiles).min(most);
+                Ahead { step, across: step, column: pieces, pieces, in_tile, rows, b_row, ..strip }
+            }
             _ => {
-                // Asking need not be complete, and steps are unrolled.
-                let asks = block.plan.b == Reading::Streamed;
-                let gap = if asks { (tiles / UNROLL * UNROLL).max(UNROLL) } else { tiles };
                 let step = Step { from: self.b.depth.inner_stride(), to: cut.span() as isize };
                 let pieces = block.len;
+                // Steps are unrolled.
+                let gap = if tiles > UNROLL { tiles / UNROLL * UNROLL } else { tiles };
                 Ahead { step, across: step, column: pieces, pieces, in_tile: pieces / gap, gap, ..strip }
             }
         }

@@ -64,6 +64,6 @@ impl Strip {
             }
             _ => (Step { from: line, to: span }, Step { from: line, to: span }),
         };
-        Ahead { from, to, step, across, column, done: 0, pieces, in_tile, gap, b_column: line }
+        Ahead { from, to, step, across, column, done: 0, pieces, in_tile, gap, b_column: line, rows: 2, b_row: line }
     }
 }
