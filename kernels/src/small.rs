@@ -26,13 +26,14 @@ const MANY: usize = 64;
 const FOR_WIDE: usize = 96;
 
 /// Whether the product is no more work than that cube; or B fits a quarter of the second level of cache (of a large one, less:
-/// there a plan is worth its time sooner), and A and C twice as much each.
+/// there a plan is worth its time sooner), and A and C twice as much each. A product of nothing is not: how large C is, it does not say.
 #[inline(never)]
 fn fits<T>([m, n, k]: [usize; 3]) -> bool {
     let caches = Caches::of_this_core();
     let most = if caches.keep_a_block() { caches.l2 / 16 } else { caches.l2 / 4 } / size_of::<T>();
-    m.saturating_mul(n).saturating_mul(k) <= TINY.pow(3)
-        || n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most
+    let little = m.saturating_mul(n).saturating_mul(k) <= TINY.pow(3);
+    let near = n.saturating_mul(k) <= most && m.saturating_mul(k.max(n)) <= 2 * most;
+    k > 0 && (little || near)
 }
 
 /// `C <- A B + beta C`, `m x n`, where neighbouring columns of B and of C are neighbours in memory. `run` says where the

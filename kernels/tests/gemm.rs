@@ -364,6 +364,19 @@ fn an_empty_sum_scales_c_and_empty_matrices_are_no_work() {
 }
 
 #[test]
+fn an_empty_sum_that_is_added_leaves_a_large_c_unread() {
+    // Whoever reads a signalling NaN and writes what becomes of it writes a quiet one.
+    let signalling = f32::from_bits(0x7f80_0001);
+    let none: [f32; 0] = [];
+    for [m, n] in [[65, 65], [300, 7], [1, 1000], [1000, 1], [500, 500]] {
+        let mut c = vec![signalling; m * n];
+        let (a, b) = (MatRef::row_major(&none, m, 0).unwrap(), MatRef::row_major(&none, 0, n).unwrap());
+        gemm(1.0, a, b, 1.0, MatMut::row_major(&mut c, m, n).unwrap(), Parallelism::Rayon);
+        assert!(c.iter().all(|x| x.to_bits() == signalling.to_bits()), "{m}x{n}");
+    }
+}
+
+#[test]
 fn gaps_between_strides_are_left_alone() {
     let (m, n, k) = (13, 37, 5);
     for isa in Isa::available() {

@@ -184,6 +184,9 @@ impl<T: Real> Steps<T> {
     /// Lets the weights take up all steps.
     pub fn take_up(&mut self, network: &mut Network<T>) {
         let steps = std::mem::take(&mut self.pending);
+        if steps == 0 {
+            return;
+        }
         for h in 1..=network.architecture().depth() {
             self.take_up_layer(network, h, steps);
         }
