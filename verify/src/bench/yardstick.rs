@@ -49,7 +49,7 @@ pub fn chains(of: Type, cores: usize, calls: usize) -> f64 {
         if cores == 1 {
             peak::multiply_add::<T>(widest(), rounds);
         } else {
-            rayon::broadcast(|_| peak::multiply_add::<T>(widest(), rounds));
+            peak::multiply_add_on_all::<T>(widest(), rounds);
         }
     }
     let started = Instant::now();
