@@ -208,22 +208,9 @@ pub(crate) unsafe fn tiles<T, S, P, const MR: usize, const NV: usize, const END:
         // SAFETY: the steps are `k` in all, and the caller vouches for that many; so it does for the rows ahead.
         unsafe {
             if LOOK == ASK {
-                let mut lines = ahead.lines();
-                let mut pieces = ahead.in_tile.min(ahead.pieces).min(k / ASKING);
-                left -= pieces * ASKING;
-                while pieces > 0 {
-                    let now = pieces.min(2);
-                    let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, ends));
-                    asking_steps::<T, S, MR, NV, END>(s, now, of_a, of_b, &mut lines, &mut acc);
-                    for _ in 0..now {
-                        ahead.ask_for_rows(NV * S::LANES);
-                    }
-                    pieces -= now;
-                    for _ in 0..2 * ASKING / Later::<T>::STRETCH {
-                        asked.ask::<MR>();
-                    }
-                    c_later.ask();
-                }
+                let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, ends));
+                let others = (&mut ahead, &mut asked, &mut c_later);
+                left -= asking_steps::<T, S, MR, NV, END>(s, k, of_a, of_b, others, &mut acc);
             } else if matches!(LOOK, PACK | TURN) {
                 for _ in 0..ahead.in_tile.min(ahead.pieces) {
                     let (of_a, of_b) = ((&mut a, &rows, a_row, a_depth), (&mut b, b_depth, b_later, ends));

@@ -1,10 +1,10 @@
 //! The multiply-adds of a tile, step by step along k.
 
 use super::opaque::unseen;
-use super::prefetch::Lines;
+use super::prefetch::{Lines, NextTile};
 use super::{
-    ASK, Ends, GROUP, HALF, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, TURN, WHOLE, group, prefetch_beyond, prefetch_far,
-    read,
+    ASK, Ahead, Ends, GROUP, HALF, Later, MAX_GROUPS, NEAR, PACK, PANEL, STREAM, TURN, WHOLE, group, prefetch_beyond,
+    prefetch_far, read,
 };
 use crate::Real;
 use crate::simd::Simd;
@@ -72,12 +72,46 @@ pub(super) unsafe fn steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize
     }
 }
 
-/// As [`steps`], [`ASKING`] of them for each of `pieces` rows of the strip ahead, whose `lines` are asked for meanwhile.
+/// The first steps of a tile `k` deep, [`ASKING`] for each piece of the strip ahead that is asked for meanwhile; so are rows of A and the
+/// next tile of C. Returns how many they are.
 ///
 /// # Safety
 /// As [`steps`].
 #[inline(always)]
 pub(super) unsafe fn asking_steps<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
+    s: S,
+    k: usize,
+    (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
+    (b, b_depth, ends): (&mut *const T, isize, Ends<T, S>),
+    (ahead, rows_later, c_later): (&mut Ahead<T>, &mut Later<T>, &mut NextTile<T>),
+    acc: &mut [[S::Vector; NV]; MR],
+) -> usize {
+    let mut lines = ahead.lines();
+    let pieces = ahead.in_tile.min(ahead.pieces).min(k / ASKING);
+    let mut left = pieces;
+    while left > 0 {
+        let now = left.min(2);
+        let (of_a, of_b) = ((&mut *a, rows, a_row, a_depth), (&mut *b, b_depth, ends));
+        // SAFETY: no more than `k` steps in all; otherwise passed on from the caller.
+        unsafe { steps_for_lines::<T, S, MR, NV, END>(s, now, of_a, of_b, &mut lines, acc) };
+        for _ in 0..now {
+            ahead.ask_for_rows(NV * S::LANES);
+        }
+        left -= now;
+        for _ in 0..2 * ASKING / Later::<T>::STRETCH {
+            rows_later.ask::<MR>();
+        }
+        c_later.ask();
+    }
+    pieces * ASKING
+}
+
+/// As [`steps`], [`ASKING`] of them for each of `pieces` rows of the strip ahead, whose `lines` are asked for one by one.
+///
+/// # Safety
+/// As [`steps`].
+#[inline(always)]
+unsafe fn steps_for_lines<T: Real, S: Simd<T>, const MR: usize, const NV: usize, const END: u8>(
     s: S,
     pieces: usize,
     (a, rows, a_row, a_depth): (&mut [*const T; MAX_GROUPS], &[isize; GROUP], isize, isize),
